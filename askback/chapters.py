@@ -1,0 +1,165 @@
+"""Which blocks are the book's text and which its apparatus, and the chapter each stands in."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from askback.blocks import Block
+from askback.records import Ids, Paragraph
+
+CONTENTS = re.compile(
+    r"(table of )?contents|table des matières|sommaire|inhalt(sverzeichnis)?|[ií]ndice( general)?"
+    r"|contenido|sumário|inhoud(sopgave)?|list of (illustrations|figures)",
+    re.IGNORECASE,
+)
+NOTES = re.compile(r"(end)?notes|notas|anmerkungen|note|noten", re.IGNORECASE)
+IMPRINT = re.compile(
+    r"©|\(c\) \d{4}|copyright|all rights reserved|\bISBN\b|first published|printed in"
+    r"|public domain|creative commons|CC[ -]BY|CC0",
+    re.IGNORECASE,
+)
+LEADERS = re.compile(r"(\. ?){4,}\s*\w*|…{2,}\s*\w*|[_·]{4,}\s*\w*")
+ENTRY = re.compile(r".*\D\s?(\d{1,4}|[ivxlc]+)", re.DOTALL)  # ends in a page's number
+LABEL = re.compile(
+    r"(chapter|chapitre|kapitel|cap[ií]tulo|capitolo|hoofdstuk)\s+[\w-]+\.?|[IVXLC]+\.?|\d{1,2}\.?",
+    re.IGNORECASE,
+)
+PROSE = 300  # characters; with less than that before the next heading, a front section is no text
+
+
+def paragraphs(document: str, blocks: Sequence[Block]) -> Iterator[Paragraph]:
+    """The blocks as the document's paragraphs, each in its chapter."""
+    ids = Ids()
+    for number, (chapter, block) in enumerate(in_chapters(classified(blocks)), 1):
+        yield Paragraph(
+            id=ids(document, block.text),
+            document=document,
+            number=number,
+            chapter=chapter,
+            kind=block.kind,
+            text=block.text,
+            first_page=block.first_page,
+            last_page=block.last_page,
+        )
+
+
+def classified(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, with front matter and contents as junk and endnotes as notes."""
+    found: list[Block] = []
+    parts = list(sections(blocks))
+    front = any(map(is_text, parts))
+    for section in parts:
+        front = front and not is_text(section)
+        if is_headed(section, CONTENTS):
+            found += contents(section)
+        elif front:
+            found += [block if block.kind == "heading" else junk(block) for block in section]
+        elif is_headed(section, NOTES):
+            found += [replace(b, kind="note") if b.kind == "para" else b for b in section]
+        else:
+            found += [junk(block) if LEADERS.search(block.text) else block for block in section]
+    return found
+
+
+def is_text(section: Sequence[Block]) -> bool:
+    """Whether the section is more than a title page: a numbered chapter, or some prose."""
+    if is_headed(section, CONTENTS):
+        return False
+    text = prose(section)
+    numbered = is_headed(section, LABEL) and bool(text)
+    return numbered or sum(len(block.text) for block in text) >= PROSE
+
+
+def sections(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Each heading, or neighbouring headings, with the blocks under it."""
+    current: list[Block] = []
+    for block in blocks:
+        if block.kind == "heading" and any(b.kind != "heading" for b in current):
+            yield current
+            current = []
+        current.append(block)
+    if current:
+        yield current
+
+
+def headings(section: Sequence[Block]) -> list[Block]:
+    """The headings that begin the section."""
+    return list(takewhile(lambda block: block.kind == "heading", section))
+
+
+def is_headed(section: Sequence[Block], name: re.Pattern[str]) -> bool:
+    """Whether the last of the section's headings is such a name."""
+    heads = headings(section)
+    return bool(heads) and name.fullmatch(heads[-1].text.strip(" .:")) is not None
+
+
+def contents(section: Sequence[Block]) -> list[Block]:
+    """The section with its heading and its entries as junk, up to the first prose."""
+    entries = list(takewhile(lambda block: not is_prose(block), section))
+    return [*map(junk, entries), *section[len(entries) :]]
+
+
+def is_prose(block: Block) -> bool:
+    """Whether the block is too long for an entry of a table of contents."""
+    long = len(block.text) > PROSE and not ENTRY.fullmatch(block.text)
+    return long and not LEADERS.search(block.text)
+
+
+def prose(section: Sequence[Block]) -> list[Block]:
+    """The section's blocks of text, without the page that has the imprint on it."""
+    imprint = {block.first_page for block in section if IMPRINT.search(block.text)} - {0}
+    return [
+        block
+        for block in section
+        if block.kind != "heading"
+        and block.first_page not in imprint
+        and not IMPRINT.search(block.text)
+        and not LEADERS.search(block.text)
+    ]
+
+
+def junk(block: Block) -> Block:
+    """The block as apparatus."""
+    return block if block.kind == "note" else replace(block, kind="junk")
+
+
+def in_chapters(blocks: Sequence[Block]) -> Iterator[tuple[str, Block]]:
+    """Each block with the chapter it stands in; none for front matter and contents."""
+    parts = list(sections(blocks))
+    size = chapter_size(parts)
+    chapter = ""
+    for section in parts:
+        text = has_text(section)
+        if text:
+            chapter = name(section, size) or chapter
+        yield from ((chapter if text else "", block) for block in section)
+
+
+def has_text(section: Sequence[Block]) -> bool:
+    """Whether anything but headings and apparatus is in the section."""
+    return any(block.kind not in ("heading", "junk") for block in section)
+
+
+def chapter_size(parts: Sequence[Sequence[Block]]) -> float:
+    """The size that most sections are headed in, of those that open a page if any do."""
+    headed = [heads for section in parts if has_text(section) and (heads := headings(section))]
+    opening = [heads for heads in headed if heads[0].opens]
+    sizes = Counter(max(round(head.size, 1) for head in heads) for heads in opening or headed)
+    return max(sizes, key=lambda size: (sizes[size], size), default=0.0)
+
+
+def name(section: Sequence[Block], size: float) -> str:
+    """The title above the section, after its label (`Chapter One`) if that stands apart.
+
+    Empty where all its headings are smaller than `size`, as within a chapter.
+    """
+    heads = headings(section)
+    titles = [i for i, head in enumerate(heads) if head.size > 0.95 * size or not size]
+    if not titles:
+        return ""
+    label, title = heads[titles[-1] - 1].text if titles[-1] else "", heads[titles[-1]].text
+    if not LABEL.fullmatch(label) or LABEL.fullmatch(title):
+        return title
+    return f"{label.removesuffix('.')}. {title}"

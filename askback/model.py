@@ -1,0 +1,216 @@
+"""The base that is tuned: where its weights lie, what makes one unsafe, and how it is loaded.
+
+`models/base/` holds what `base` made of it: base.json, config, tokenizer, and the rows of the new
+tokens. Only `tiny` keeps its weights there; those of others stay where they were found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from askback import files
+from askback.errors import UserError, WorldError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NEEDED = ["*.safetensors", "*.json"]  # of a Hub repository; no pickles, no code
+PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ROWS = "new_rows.safetensors"
+
+Quantize = Literal["nf4", "none"]
+Precision = Literal["bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """Which model is tuned, pinned to its bytes."""
+
+    model: str  # `tiny`, a Hub id, or a folder
+    revision: str | None
+    sizes: dict[str, int]  # of the files that hold it, in bytes
+    sha256: str  # over those files' names and hashes
+    new_tokens: dict[str, int]  # ChatML tokens that the base's tokenizer lacked, with their ids
+
+    def save(self, folder: Path) -> None:
+        """Writes base.json into `folder`."""
+        files.write_json(folder / "base.json", vars(self))
+
+    @staticmethod
+    def of(folder: Path) -> Base:
+        """The base that `models/base/` describes."""
+        return Base(**json.loads((folder / "base.json").read_text("utf-8")))
+
+
+def weights(folder: Path) -> Path:
+    """The folder that holds the weights of the base described in `folder`.
+
+    Raises UserError where files of another size have taken their place.
+    """
+    base = Base.of(folder)
+    found = folder if base.model == "tiny" else locate(base.model, base.revision)
+    for name, size in base.sizes.items():
+        if not (found / name).is_file() or (found / name).stat().st_size != size:
+            raise UserError(f"{found / name} is not what stage `base` saw; `dvc repro -f base`")
+    return found
+
+
+def locate(model: str, revision: str | None) -> Path:
+    """The folder of `model`: itself, or the snapshot of a Hub repository at `revision`.
+
+    Raises UserError for an id that is not there or not pinned, WorldError where the Hub is not.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    if model.count("/") != 1:
+        raise UserError(f"params.yaml: base.model: {model} is no folder and no Hub id (owner/name)")
+    if revision is None or len(revision) != 40:
+        raise UserError(f"params.yaml: base.revision: pin {model} to a commit of 40 hex digits")
+    return snapshot(model, revision)
+
+
+def snapshot(model: str, revision: str) -> Path:
+    """The local copy of a Hub repository, downloaded where it is missing."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=NEEDED))
+    except LocalEntryNotFoundError:
+        raise WorldError(f"cannot reach the Hub for {model}; run again when it answers") from None
+    except HfHubHTTPError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"params.yaml: base.model: the Hub has no {model} for you: {reason}"
+        ) from None
+
+
+def refuse_unsafe(folder: Path) -> None:
+    """Raises UserError, naming file and key, for a base that could run code or cannot be tuned.
+
+    Reads JSON and file names only, so nothing of the base has run when it is refused.
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so no model to tune; check base.model")
+    for name in ["config.json", "tokenizer_config.json"]:
+        if (folder / name).is_file() and "auto_map" in read_json(folder / name):
+            raise UserError(
+                f"{folder / name}: auto_map asks to run the model's own code; choose a base without"
+            )
+    for file in sorted(folder.iterdir()):
+        if file.suffix in PICKLED:
+            raise UserError(
+                f"{file}: pickled files can run code; convert to safetensors, remove it"
+            )
+    for name, what in [("*.safetensors", "weights"), ("tokenizer.json", "fast tokenizer")]:
+        if not any(folder.glob(name)):
+            raise UserError(f"{folder}: no {name}, so no {what}; choose a base that has one")
+    refuse_untunable(folder / "config.json")
+
+
+def refuse_untunable(path: Path) -> None:
+    """Raises UserError unless `path` configures an unquantised, dense causal LM."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    config = read_json(path)
+    kind = config.get("model_type")
+    causal = any(name.endswith("ForCausalLM") for name in config.get("architectures") or [])
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or not causal:
+        raise UserError(f"{path}: {kind} is no causal language model; choose one as base.model")
+    if "quantization_config" in config:
+        raise UserError(f"{path}: already quantised; choose the original as base.model")
+    missing = set(PROJECTIONS) - {name.rsplit(".", 1)[-1] for name in linears(path.parent)}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise UserError(f"{path}: {kind} lacks the layers {names}; choose a Llama or Mistral")
+
+
+def linears(folder: Path) -> list[str]:
+    """The names of the linear layers of the model that `folder` configures, without its weights."""
+    import torch
+
+    return [name for name, m in empty(folder).named_modules() if isinstance(m, torch.nn.Linear)]
+
+
+def empty(folder: Path) -> PreTrainedModel:
+    """The model that `folder` configures, shapes without weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(folder)
+        )
+    return model
+
+
+def fingerprint(folder: Path, names: Iterable[str]) -> str:
+    """One SHA-256 over the files' names and contents, in the order of their names."""
+    lines = [f"{files.sha256(folder / name)}  {name}\n" for name in sorted(names)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def load(folder: Path, quantize: Quantize, precision: Precision) -> PreTrainedModel:
+    """The base of `folder` with a row for every new token, in `quantize` and `precision`.
+
+    On the GPU where there is one. Embeddings, norms and head keep `precision`.
+    """
+    model = load_plain(weights(folder), precision, quantize)
+    add_rows(model, folder)
+    return model
+
+
+def load_plain(folder: Path, precision: Precision, quantize: Quantize = "none") -> PreTrainedModel:
+    """The model of a folder with weights, as they are there."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+    nf4 = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+    )
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        quantization_config=nf4 if quantize == "nf4" else None,
+        attn_implementation="sdpa",  # stated, since a config can name code on the Hub
+        device_map={"": 0 if torch.cuda.is_available() else "cpu"},
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+    )
+    return model
+
+
+def add_rows(model: PreTrainedModel, folder: Path) -> None:
+    """Gives `model` the rows that stage `base` computed for the new tokens, if it lacks them."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not (folder / ROWS).is_file():
+        return
+    new = load_file(folder / ROWS)
+    size = read_json(folder / "config.json")["vocab_size"]
+    model.resize_token_embeddings(size, mean_resizing=False)
+    with torch.no_grad():
+        for name, rows in new.items():
+            parameter = model.get_parameter(name)
+            ids = list(Base.of(folder).new_tokens.values())
+            parameter[ids] = rows.to(parameter)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a base; UserError where there is none."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}; fetch the base again") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object; fetch the base again")
+    return value

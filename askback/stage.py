@@ -1,0 +1,133 @@
+"""How a stage's `main` becomes a program: its paths, its ledger, its exit code.
+
+    def main(paragraphs: In, passages: Out, ledger: Ledger) -> None: ...
+
+    if __name__ == "__main__":
+        run(main)
+
+makes `python -m stages.segment PARAGRAPHS PASSAGES [--metrics FILE] [--dropped FILE]`.
+"""
+
+import argparse
+import errno
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn, get_args
+
+from askback.errors import Halt, UserError, WorldError
+from askback.ledger import Ledger
+from askback.lock import locked
+
+In = Annotated[Path, "in"]
+Out = Annotated[Path, "out"]
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+
+
+def run(main: Callable[..., None]) -> NoReturn:
+    """Runs `main` on the command line's paths and exits: 0 done, else the Halt's code."""
+    signal.signal(signal.SIGTERM, terminate)
+    stop_when_orphaned()
+    try:
+        call(main, sys.argv[1:])
+    except Halt as halt:
+        print(f"{stage_name(main)}: {halt}", file=sys.stderr)
+        sys.exit(halt.exit_code)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        print(f"{stage_name(main)}: {error}; make room and run again", file=sys.stderr)
+        sys.exit(WorldError.exit_code)
+    sys.exit(0)
+
+
+def call(main: Callable[..., None], argv: list[str]) -> None:
+    """Calls `main` with `argv` as its paths, its outputs locked, and saves its ledger."""
+    arguments = vars(parser(main).parse_args(argv))
+    metrics, dropped = arguments.pop("metrics"), arguments.pop("dropped")
+    ledger = Ledger()
+    with ExitStack() as stack:
+        for name in outputs(main):
+            stack.enter_context(locked(arguments[name]))
+        for name in inputs(main):
+            if not arguments[name].exists():
+                raise UserError(f"{arguments[name]} is missing; `dvc repro` makes it")
+        main(**arguments, ledger=ledger)
+        ledger.save(metrics, dropped)
+
+
+def parser(main: Callable[..., None]) -> argparse.ArgumentParser:
+    """The command line that `main`'s signature spells."""
+    result = argparse.ArgumentParser(
+        prog=f"python -m stages.{stage_name(main)}",
+        description=inspect.getdoc(main),
+        allow_abbrev=False,
+    )
+    for name in [*inputs(main), *outputs(main)]:
+        result.add_argument(name, type=Path, metavar=name.upper())
+    result.add_argument("--metrics", type=Path, help="where the counts go, as JSON")
+    result.add_argument("--dropped", type=Path, help="where the dropped records go, as JSON lines")
+    return result
+
+
+def inputs(main: Callable[..., None]) -> list[str]:
+    """The names of `main`'s input paths, in order."""
+    return marked(main, "in")
+
+
+def outputs(main: Callable[..., None]) -> list[str]:
+    """The names of `main`'s output paths, in order."""
+    return marked(main, "out")
+
+
+def marked(main: Callable[..., None], mark: str) -> list[str]:
+    """The names of `main`'s parameters annotated In ("in") or Out ("out")."""
+    parameters = inspect.signature(main).parameters.values()
+    return [p.name for p in parameters if mark in get_args(p.annotation)]
+
+
+def stage_name(main: Callable[..., None]) -> str:
+    """The stage's one word: the name of the file that holds `main`."""
+    return Path(inspect.getfile(main)).stem
+
+
+def terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM as an exception: files half-written are removed on the way out."""
+    raise WorldError("terminated; what was gained is kept, run again")
+
+
+def stop_when_orphaned(every: float = 0.5) -> None:
+    """Sends SIGTERM to this process soon after the `dvc` that started it is gone.
+
+    SIGKILL and SIGTERM end dvc alone; without this the stage would run on beside the next one.
+    Outside DVC (`nohup python -m stages.train &`) nothing is watched.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return
+    family = ancestors()
+
+    def watch() -> None:
+        while ancestors() == family:
+            time.sleep(every)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def ancestors() -> tuple[int, ...]:
+    """The ids of dvc's process and of the shell between, where /bin/sh did not exec the stage."""
+    parent = os.getppid()
+    status = Path(f"/proc/{parent}/stat")
+    try:
+        name, rest = status.read_text().split("(", 1)[1].rsplit(")", 1)
+    except OSError:  # macOS has no /proc; a parent that is just gone has no entry
+        return (parent,)
+    return (parent, int(rest.split()[1])) if name.endswith("sh") else (parent,)

@@ -1,0 +1,139 @@
+"""`tiny`: a language model of a few million weights, made on the spot from the books' own text.
+
+It gives the pipeline a base where no other can be had: small enough to pre-train in a minute on
+two cores, and shaped like Mistral, so that every later stage treats it as any other base.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from askback.params import Section
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import MistralForCausalLM
+
+BOS, EOS = "<s>", "</s>"
+CONTEXT = 2048  # positions
+STEP_TOKENS = 2048  # tokens a pre-training step sees, at least
+WARMUP = 10  # steps
+
+
+class TinyParams(Section):
+    """The size of the model, and how long it reads."""
+
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+    steps: int
+    learning_rate: float
+    seed: int
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
+    """A byte-level BPE tokenizer of at most `vocabulary` tokens, learned from `texts`."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[BOS, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def pretrain(texts: Sequence[str], tokenizer: Tokenizer, params: TinyParams) -> MistralForCausalLM:
+    """A model that has read `texts`, each as a document of its own, for `params.steps` steps."""
+    import torch
+
+    torch.manual_seed(params.seed)
+    model = untrained(tokenizer.get_vocab_size(), params)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
+    pad = tokenizer.token_to_id(EOS)
+    for step, rows in enumerate(batches(documents(texts, tokenizer), params.steps, params.seed)):
+        for group in optimizer.param_groups:
+            group["lr"] = params.learning_rate * pace(step, params.steps)
+        loss = read(model, rows, pad)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 20 == 0 or step == params.steps - 1:
+            print(f"tiny base: step {step + 1}/{params.steps}, loss {loss:.2f}", file=sys.stderr)
+    return model
+
+
+def untrained(vocabulary: int, params: TinyParams) -> MistralForCausalLM:
+    """A Mistral of random weights, its input and output embeddings apart."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    config = MistralConfig(
+        vocab_size=vocabulary,
+        hidden_size=params.hidden,
+        intermediate_size=params.hidden * 8 // 3 // 32 * 32,  # SwiGLU's usual ratio
+        num_hidden_layers=params.layers,
+        num_attention_heads=params.heads,
+        num_key_value_heads=max(1, params.heads // 2),
+        max_position_embeddings=CONTEXT,
+        sliding_window=None,
+        tie_word_embeddings=False,
+        bos_token_id=0,
+        eos_token_id=1,
+        dtype="float32",
+    )
+    return MistralForCausalLM(config)
+
+
+def documents(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """Each text's ids between the marks of a document's beginning and end."""
+    bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return [[bos, *encoding.ids[: CONTEXT - 2], eos] for encoding in encodings]
+
+
+def batches(rows: Sequence[list[int]], steps: int, seed: int) -> Iterator[list[list[int]]]:
+    """`steps` batches of about STEP_TOKENS tokens, from shuffled pass after shuffled pass."""
+    order = random.Random(seed)
+    waiting: list[list[int]] = []
+    for _ in range(steps):
+        batch: list[list[int]] = []
+        while sum(map(len, batch)) < STEP_TOKENS:
+            waiting = waiting or order.sample(rows, len(rows))
+            batch.append(waiting.pop())
+        yield batch
+
+
+def pace(step: int, steps: int) -> float:
+    """The share of the learning rate at `step`: a warm-up, then half a cosine down to a tenth."""
+    if step < WARMUP:
+        return (step + 1) / WARMUP
+    return 0.55 + 0.45 * math.cos(math.pi * (step - WARMUP) / (steps - WARMUP))
+
+
+def read(model: MistralForCausalLM, rows: Sequence[list[int]], pad: int) -> torch.Tensor:
+    """The mean next-token loss of one batch."""
+    import torch
+
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
+    real = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
+    output = model(input_ids=ids, attention_mask=real, labels=ids.masked_fill(~real, -100))
+    loss: torch.Tensor = output.loss
+    return loss
+
+
+def save(model: MistralForCausalLM, folder: Path) -> None:
+    """Writes the weights and the config into `folder`."""
+    model.save_pretrained(folder)

@@ -1,0 +1,125 @@
+"""The report: one page that needs nothing else and says what the files say."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from askback.evaluation import Evaluation
+from stages.report import account, count, figure, flat, spread, verdict
+from tests import small_run
+
+HOSTILE = "</mark><script>alert(1)</script>\" onload='x' <img src=//e.example/a> <|im_end|>"
+
+
+def report(folder: Path, **more: str) -> str:
+    """The page that the stage makes of the folder."""
+    paths = ["metrics", "data", "models/base", "reports/report.html"]
+    done = small_run.run(folder, "stages.report", *paths, **more)
+    assert done.returncode == 0, done.stderr
+    return (folder / "reports" / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a small run."""
+    folder = tmp_path_factory.mktemp("run")
+    small_run.write(folder)
+    return report(folder)
+
+
+def test_the_first_screen_has_book_author_verdict_and_five_figures(page: str) -> None:
+    head = page[page.index("<header>") : page.index("</header>")]
+    assert "The Ferryman&#39;s Daughter" in head
+    assert "Ida Marren" in head
+    assert "Closer to the author than its base" in head
+    assert re.findall("<b>(.*?)</b>", head) == ["2.311", "3.052", "93.8%", "80", "1"]
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(page: str) -> None:
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    for way_out in ["<script", "<link", "src=", "href=", "url(", "@import", "http:", "https:"]:
+        assert way_out not in page
+
+
+def test_every_conversation_shows_one_answer_as_supervised_with_its_end_mark(page: str) -> None:
+    shown = re.findall(r'<section class="example">(.*?)</section>', page, re.S)
+    assert len(shown) == 3
+    for example in shown:
+        answer, end = re.findall("<mark>(.*?)</mark>", example, re.S)
+        assert end == f"<b>{html.escape('<|im_end|>')}</b>"
+        assert answer.endswith(".")
+        assert "im_start" not in answer
+
+
+def test_ten_answers_stand_beside_what_the_author_wrote(page: str) -> None:
+    assert page.count('<details class="answer"') == 10
+    assert page.count("The author, in V. The Return") == 10
+
+
+def test_the_ledger_names_every_reason_with_its_count(page: str) -> None:
+    for stage in ["extract", "segment", "questions", "chatml", "tokenize"]:
+        assert f"<h3>{stage}</h3>" in page
+    bars = re.findall(r'name">(.*?)</span><span class="count">(.*?)</span>', page)
+    assert ("too short", "9") in bars
+    assert ("contents", "5") in bars
+
+
+def test_the_conversations_histogram_has_a_rule_at_max_length(page: str) -> None:
+    assert page.count('class="rule"') == 1
+    assert "max_length, 1,024" in page
+
+
+def test_equal_inputs_give_equal_bytes_in_any_folder(tmp_path: Path) -> None:
+    for name in ["one", "two"]:
+        small_run.write(tmp_path / name)
+    one = report(tmp_path / "one", PYTHONHASHSEED="1", TZ="Asia/Tokyo")
+    assert one == report(tmp_path / "two", PYTHONHASHSEED="2", TZ="UTC")
+
+
+def test_a_book_full_of_markup_stays_text(tmp_path: Path) -> None:
+    small_run.write(tmp_path, title=f"Salt {HOSTILE}", hostile=HOSTILE)
+    page = report(tmp_path)
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "onload='" not in page
+    assert page.count("&lt;script&gt;alert(1)") > 10
+
+
+def test_a_missing_count_is_one_line_and_leaves_no_page(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    (tmp_path / "metrics" / "chatml.json").unlink()
+    paths = ["metrics", "data", "models/base", "reports/report.html"]
+    done = small_run.run(tmp_path, "stages.report", *paths)
+    assert done.returncode == 2
+    assert done.stderr == "report: metrics/chatml.json is missing; `dvc repro chatml` makes it\n"
+    assert not list((tmp_path / "reports").glob("*"))
+
+
+def test_the_verdict_follows_the_losses() -> None:
+    better, worse = Evaluation(3.0, 2.0, 1, 9, 9), Evaluation(2.0, 3.0, 1, 9, 9)
+    assert "wrote 2.72 times the probability" in verdict(better)
+    assert "no more probability" in verdict(worse)
+    assert "2.72 times as much" in verdict(worse)
+
+
+def test_reasons_come_with_the_most_frequent_first() -> None:
+    told = account("segment", {"kept": 2, "dropped": {"a": 1, "b": 5, "c": 1}})
+    assert told.dropped == [("b", 5), ("a", 1), ("c", 1)]
+    assert told.total == 9
+
+
+def test_nested_figures_are_told_with_both_names() -> None:
+    figures = {"train": {"chapters": 4}, "pages": 7, "deciles": [1, 2]}
+    assert list(flat(figures)) == [("pages", 7), ("train: chapters", 4)]
+
+
+def test_numbers_read_well() -> None:
+    assert [figure(value) for value in (1234567, 0.5, "nf4")] == ["1,234,567", "0.5", "nf4"]
+    assert [count(number, "token") for number in (1, 1024)] == ["1 token", "1,024 tokens"]
+
+
+def test_answers_are_drawn_evenly_and_none_twice() -> None:
+    assert spread(range(24), 3) == [0, 8, 16]
+    assert spread(range(2), 10) == [0, 1]

@@ -1,0 +1,125 @@
+"""Training: what is learned, what is kept, what a run leaves behind."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from askback import files, tokens
+from askback.chat import Chat
+from askback.ledger import Ledger
+from askback.records import Message
+from askback.tokens import TokenRow
+from stages import train
+from tests.bases import TEXT, write_base
+from tests.test_base import adopted
+
+PARAMS = {
+    "epochs": 3,
+    "batch": 4,
+    "learning_rate": 1e-2,
+    "quantize": "nf4",
+    "precision": "fp32",
+    "lora": {"r": 4, "alpha": 8, "dropout": 0.1},
+    "seed": 0,
+}
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a base, token rows of both sides, and a params.yaml."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    base = adopted(write_base(tmp_path / "source"), tmp_path / "base")
+    chat = Chat.load(base)
+    for side, count in [("train", 10), ("validation", 3)]:
+        rows = [token_row(chat, number) for number in range(count)]
+        tokens.write(tmp_path / f"tokens/{side}.arrow", rows)
+    write_params()
+    return tmp_path
+
+
+def token_row(chat: Chat, number: int) -> TokenRow:
+    said = [Message("user", f"What of the rain, {number}?"), Message("assistant", TEXT[number % 2])]
+    encoded = chat.encode(said, "answers")
+    return TokenRow(str(number), "book", encoded.ids, encoded.labels)
+
+
+def write_params(**changes: object) -> None:
+    Path("params.yaml").write_text(json.dumps({"train": PARAMS | changes}))
+
+
+def run(name: str = "adapter") -> Ledger:
+    ledger = Ledger()
+    train.main(Path("tokens"), Path("base"), Path(name), Path(f"{name}-curves"), ledger)
+    return ledger
+
+
+def curve(path: str) -> list[tuple[int, float]]:
+    with Path(path).open() as file:
+        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+def test_training_lowers_the_held_out_loss_epoch_by_epoch(workplace):
+    ledger = run()
+    held_out = curve("adapter-curves/held_out.csv")
+    assert [step for step, _ in held_out] == [3, 6, 9]
+    assert held_out[0][1] > held_out[1][1] > held_out[2][1]
+    assert ledger.figures["best_epoch"] == 3
+    assert len(curve("adapter-curves/train.csv")) == 9
+
+
+def test_the_adapter_holds_lora_and_two_rows_and_nothing_of_the_base(workplace):
+    run()
+    adapter = load_file("adapter/adapter_model.safetensors")
+    rows = [name for name in adapter if "token_adapter" in name]
+    assert {name.split(".")[-2] for name in adapter if name not in rows} == {"lora_A", "lora_B"}
+    assert len(adapter) - len(rows) == 2 * 7 * 2  # A and B, seven projections, two layers
+    assert [adapter[name].shape for name in rows] == [(2, 64)] * 2
+    assert all(tensor.dtype == torch.float32 for tensor in adapter.values())
+    assert sorted(p.name for p in Path("adapter").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+
+
+def test_the_epoch_with_the_lowest_held_out_loss_is_kept(workplace):
+    write_params(epochs=6, learning_rate=0.3)  # so high that it gets worse again
+    ledger = run()
+    losses = [loss for _, loss in curve("adapter-curves/held_out.csv")]
+    best = losses.index(min(losses))
+    assert best < 5, "the run never got worse, so nothing was chosen"
+    assert ledger.figures["best_epoch"] == best + 1
+    assert ledger.figures["held_out_loss"] == min(losses)
+
+
+def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(workplace):
+    made = []
+    for name, seed in [("one", 0), ("two", 0), ("three", 1)]:
+        write_params(seed=seed, epochs=1)
+        run(name)
+        files.remove(Path(".askback/checkpoints"))
+        made.append(files.sha256(Path(name, "adapter_model.safetensors")))
+    assert made[0] == made[1] != made[2]
+
+
+def test_a_finished_run_is_not_trained_again(workplace, capsys):
+    run("one")
+    run("two")
+    assert "going on from step 9" in capsys.readouterr().err
+    assert files.sha256(Path("one/adapter_model.safetensors")) == files.sha256(
+        Path("two/adapter_model.safetensors")
+    )
+
+
+def test_other_data_starts_over_and_says_so(workplace, capsys):
+    run()
+    chat = Chat.load(Path("base"))
+    tokens.write(Path("tokens/train.arrow"), [token_row(chat, n) for n in range(5)])
+    run("other")
+    said = capsys.readouterr().err
+    assert "starting over: data was" in said
+    assert "going on" not in said
