@@ -83,6 +83,14 @@ class Span:
     header: int
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token by its text; ValueError where there is none."""
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ValueError(f"the tokenizer has no {token}")
+    return int(number)
+
+
 class Chat:
     """A tokenizer that knows ChatML."""
 
@@ -190,10 +198,7 @@ class Chat:
 
     def token_id(self, token: str) -> int:
         """The id of a token by its text; ValueError where there is none."""
-        number = self.tokenizer.token_to_id(token)
-        if number is None:
-            raise ValueError(f"the tokenizer has no {token}")
-        return int(number)
+        return token_id(self.tokenizer, token)
 
     def token(self, number: int) -> str:
         """The token of an id, as the vocabulary spells it."""

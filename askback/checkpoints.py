@@ -64,23 +64,27 @@ def step(checkpoint: Path) -> int:
 
 def seal(checkpoint: Path) -> None:
     """Writes the manifest, last: its presence means that everything it names is on the disk."""
-    entries = {}
-    for file in sorted(p for p in checkpoint.iterdir() if p.name != MANIFEST):
-        files.sync(file)
-        entries[file.name] = {"size": file.stat().st_size, "sha256": files.sha256(file)}
-    files.sync(checkpoint)
-    files.write_json(checkpoint / MANIFEST, entries)
+    for path in [*checkpoint.iterdir(), checkpoint]:
+        files.sync(path)
+    files.write_json(checkpoint / MANIFEST, entries(checkpoint))
+
+
+def entries(checkpoint: Path) -> dict[str, dict[str, object]]:
+    """The size and SHA-256 of every file but the manifest, by name."""
+    paths = [path for path in checkpoint.iterdir() if path.name != MANIFEST]
+    return {p.name: {"size": p.stat().st_size, "sha256": files.sha256(p)} for p in paths}
 
 
 def find_damage(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint, or none."""
-    manifest = checkpoint / MANIFEST
-    if not manifest.is_file():
+    try:
+        manifest = json.loads((checkpoint / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
         return "it was not finished"
-    for name, entry in json.loads(manifest.read_text("utf-8")).items():
-        file = checkpoint / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if file.stat().st_size != entry["size"] or files.sha256(file) != entry["sha256"]:
-            return f"{name} is damaged"
+    except ValueError:
+        return f"{MANIFEST} is damaged"
+    found = entries(checkpoint)
+    for name, entry in manifest.items():
+        if found.get(name) != entry:
+            return f"{name} is {'damaged' if name in found else 'missing'}"
     return None

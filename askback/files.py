@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +20,7 @@ def whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write a file or folder to; renamed to `path` when the block succeeds.
 
     A block that raises leaves `path` as it was. A killed one leaves a `.NAME.part`, which the next
-    run replaces.
+    run replaces; while a folder takes another's place, neither is there.
     """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,12 +29,24 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         for file in [part, *part.rglob("*")]:
             sync(file)
-        if path.is_dir():
-            remove(path)  # rename cannot replace a folder that has something in it
-        part.replace(path)
-        sync(path.parent)
+        swap(part, path)
     finally:
         remove(part)
+
+
+def swap(new: Path, path: Path) -> None:
+    """`new` at `path`; a folder there, which no rename replaces, stands aside until then."""
+    old = path.with_name(f".{path.name}.old")
+    remove(old)
+    try:
+        if path.is_dir():
+            path.replace(old)
+        new.replace(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
+    sync(path.parent)
+    remove(old)
 
 
 def remove(path: Path) -> None:
@@ -74,16 +85,21 @@ def read(path: Path, record: type[T]) -> Iterator[T]:
                 yield parse(line)
             except ValidationError as error:
                 fault = error.errors(include_url=False)[0]
-                key = ".".join(map(str, fault["loc"]))
+                key = "".join(f"{part}: " for part in fault["loc"])
+                reason = fault["msg"].lower().partition(" at line ")[0]
                 raise UserError(
-                    f"{path}:{number}: not a {record.__name__}: {key} {fault['msg'].lower()}"
+                    f"{path}:{number}: not a {record.__name__}: {key}{reason}"
                 ) from None
 
 
-@cache
 def adapter(record: type[T]) -> TypeAdapter[T]:
-    """Pydantic's reader and writer of one record type."""
-    return TypeAdapter(record)
+    """Pydantic's reader and writer of one record type, built once."""
+    if record not in _adapters:
+        _adapters[record] = TypeAdapter(record)
+    return _adapters[record]
+
+
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def write_json(path: Path, value: Any) -> None:

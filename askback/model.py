@@ -185,6 +185,11 @@ def load_plain(folder: Path, precision: Precision, quantize: Quantize = "none") 
         local_files_only=True,
         trust_remote_code=False,
     )
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # In evaluation bitsandbytes would repack the weights, for good, with scales in bf16:
+            # training after it would differ from training that has not evaluated yet.
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]  # a plain flag
     return model
 
 

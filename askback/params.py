@@ -44,16 +44,17 @@ def load(name: str, section: type[S], path: Path = PARAMS) -> S:
 def read(path: Path = PARAMS) -> dict[str, Any]:
     """All sections, parsed as DVC parses them: YAML 1.2, where 2e-4 is a number and `no` a word."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.error import YAMLError
 
     if not path.is_file():
         raise UserError(f"{path} is missing here; run from the project's folder")
     try:
         sections = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)  # not all of YAML's errors know their line
         line = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not YAML: {error.problem}") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{path}{line}: not YAML: {problem}") from None
     if not isinstance(sections, dict):
         raise UserError(f"{path}: expected sections such as `segment:`")
     return sections

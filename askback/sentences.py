@@ -56,7 +56,9 @@ def sentence_ends(text: str, language: str) -> Iterator[int]:
         window = text[start : start + WINDOW]
         # pysbd alters some sentences and then finds them elsewhere or not at all, so that its spans
         # overlap or leave gaps: each edge is looked at by itself.
-        edges = {edge for span in segmenter(language).segment(window) for edge in (span.start, span.end)}
+        edges = {
+            edge for span in segmenter(language).segment(window) for edge in (span.start, span.end)
+        }
         ends = [start + edge for edge in sorted(edges) if is_end(text, start + edge)]
         ends = [end for end in ends if start < end < start + len(window)]
         yield from ends

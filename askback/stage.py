@@ -19,8 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn, get_args
+from typing import Annotated, NoReturn, get_args, get_type_hints
 
 from askback.errors import Halt, UserError, WorldError
 from askback.ledger import Ledger
@@ -34,13 +33,17 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 def run(main: Callable[..., None]) -> NoReturn:
     """Runs `main` on the command line's paths and exits: 0 done, else the Halt's code."""
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `except Exception` lets it pass
     stop_when_orphaned()
     try:
         call(main, sys.argv[1:])
     except Halt as halt:
         print(f"{stage_name(main)}: {halt}", file=sys.stderr)
         sys.exit(halt.exit_code)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one follows when dvc got it too
+        print(f"{stage_name(main)}: stopped; what was gained is kept, run again", file=sys.stderr)
+        sys.exit(WorldError.exit_code)
     except OSError as error:
         if error.errno not in DISK:
             raise
@@ -90,18 +93,13 @@ def outputs(main: Callable[..., None]) -> list[str]:
 
 def marked(main: Callable[..., None], mark: str) -> list[str]:
     """The names of `main`'s parameters annotated In ("in") or Out ("out")."""
-    parameters = inspect.signature(main).parameters.values()
-    return [p.name for p in parameters if mark in get_args(p.annotation)]
+    hints = get_type_hints(main, include_extras=True)
+    return [name for name, hint in hints.items() if mark in get_args(hint)]
 
 
 def stage_name(main: Callable[..., None]) -> str:
     """The stage's one word: the name of the file that holds `main`."""
     return Path(inspect.getfile(main)).stem
-
-
-def terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM as an exception: files half-written are removed on the way out."""
-    raise WorldError("terminated; what was gained is kept, run again")
 
 
 def stop_when_orphaned(every: float = 0.5) -> None:

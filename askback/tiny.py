@@ -10,7 +10,6 @@ import math
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import MistralForCausalLM
 
 BOS, EOS = "<s>", "</s>"
+BOS_ID, EOS_ID = 0, 1  # the trainer numbers special tokens first
 CONTEXT = 2048  # positions
 STEP_TOKENS = 2048  # tokens a pre-training step sees, at least
 WARMUP = 10  # steps
@@ -61,12 +61,11 @@ def pretrain(texts: Sequence[str], tokenizer: Tokenizer, params: TinyParams) -> 
     torch.manual_seed(params.seed)
     model = untrained(tokenizer.get_vocab_size(), params)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
-    pad = tokenizer.token_to_id(EOS)
     for step, rows in enumerate(batches(documents(texts, tokenizer), params.steps, params.seed)):
         for group in optimizer.param_groups:
             group["lr"] = params.learning_rate * pace(step, params.steps)
-        loss = read(model, rows, pad)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss = read(model, rows)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -89,8 +88,8 @@ def untrained(vocabulary: int, params: TinyParams) -> MistralForCausalLM:
         max_position_embeddings=CONTEXT,
         sliding_window=None,
         tie_word_embeddings=False,
-        bos_token_id=0,
-        eos_token_id=1,
+        bos_token_id=BOS_ID,
+        eos_token_id=EOS_ID,
         dtype="float32",
     )
     return MistralForCausalLM(config)
@@ -98,9 +97,8 @@ def untrained(vocabulary: int, params: TinyParams) -> MistralForCausalLM:
 
 def documents(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
     """Each text's ids between the marks of a document's beginning and end."""
-    bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
     encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return [[bos, *encoding.ids[: CONTEXT - 2], eos] for encoding in encodings]
+    return [[BOS_ID, *encoding.ids[: CONTEXT - 2], EOS_ID] for encoding in encodings]
 
 
 def batches(rows: Sequence[list[int]], steps: int, seed: int) -> Iterator[list[list[int]]]:
@@ -122,18 +120,13 @@ def pace(step: int, steps: int) -> float:
     return 0.55 + 0.45 * math.cos(math.pi * (step - WARMUP) / (steps - WARMUP))
 
 
-def read(model: MistralForCausalLM, rows: Sequence[list[int]], pad: int) -> torch.Tensor:
+def read(model: MistralForCausalLM, rows: Sequence[list[int]]) -> torch.Tensor:
     """The mean next-token loss of one batch."""
     import torch
 
     longest = max(map(len, rows))
-    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
+    ids = torch.tensor([row + [EOS_ID] * (longest - len(row)) for row in rows])
     real = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
     output = model(input_ids=ids, attention_mask=real, labels=ids.masked_fill(~real, -100))
     loss: torch.Tensor = output.loss
     return loss
-
-
-def save(model: MistralForCausalLM, folder: Path) -> None:
-    """Writes the weights and the config into `folder`."""
-    model.save_pretrained(folder)

@@ -100,7 +100,7 @@ def pin(
 
 def add_chatml(tokenizer: Tokenizer) -> dict[str, int]:
     """Adds the ChatML tokens that `tokenizer` lacks; their ids."""
-    return {token: tokenizer.token_to_id(token) for token in chat.add_chatml(tokenizer)}
+    return {token: chat.token_id(tokenizer, token) for token in chat.add_chatml(tokenizer)}
 
 
 def tokenizer_settings(source: Path) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def tensor(source: Path, name: str) -> torch.Tensor:
     from safetensors import safe_open
 
     for path in sorted(source.glob("*.safetensors")):
-        with safe_open(path, "pt") as shard:  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as shard:
             if name in shard.keys():  # noqa: SIM118  # safe_open has no __contains__
                 found: torch.Tensor = shard.get_tensor(name)
                 return found

@@ -100,7 +100,7 @@ def generate(
     ids = torch.tensor([[pad_id] * (longest - len(p)) + p for p in prompts])
     real = torch.arange(longest) >= torch.tensor([[longest - len(p)] for p in prompts])
     with torch.no_grad():
-        output = tuned.generate(
+        output = tuned.generate(  # type: ignore[operator]  # a mixin that mypy does not see
             ids.to(tuned.device),
             attention_mask=real.to(tuned.device),
             max_new_tokens=max_new_tokens,

@@ -12,17 +12,16 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
-
-import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from typing import TYPE_CHECKING, Literal
 
 from askback import chat, files, model
 from askback.ledger import Ledger
 from askback.model import Base
 from askback.params import Section, load
 from askback.stage import In, Out, run
+
+if TYPE_CHECKING:
+    import torch
 
 PREFIX = "base_model.model."  # PEFT's, before the names of the base's modules
 Into = Literal["original", "nf4"]
@@ -59,6 +58,8 @@ class Adapter:
     """What training adds to the base, by the names of the base's modules."""
 
     def __init__(self, folder: Path) -> None:
+        from safetensors.torch import load_file
+
         self.tensors = {
             name.removeprefix(PREFIX): tensor
             for name, tensor in load_file(folder / "adapter_model.safetensors").items()
@@ -70,7 +71,8 @@ class Adapter:
         if f"{module}.lora_A.weight" not in self.tensors:
             return None
         a, b = (self.tensors[f"{module}.lora_{x}.weight"].float() for x in "AB")
-        return self.config["lora_alpha"] / self.config["r"] * b @ a
+        scale: float = self.config["lora_alpha"] / self.config["r"]
+        return scale * b @ a
 
     def rows(self, module: str) -> dict[int, torch.Tensor]:
         """The trained row of each of ChatML's marks by its id; empty for other modules."""
@@ -83,6 +85,8 @@ class Adapter:
 
 def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor of the merged model with its name, in the order of the base's files."""
+    from safetensors.torch import load_file
+
     first = load_file(base / model.ROWS) if (base / model.ROWS).is_file() else {}
     new_ids = list(Base.of(base).new_tokens.values())
     for name, weight in tensors(model.weights(base)):
@@ -99,6 +103,8 @@ def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[s
 
 def tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors of a folder's safetensors, one in memory at a time."""
+    from safetensors import safe_open
+
     for path in sorted(folder.glob("*.safetensors")):
         if path.name == model.ROWS:
             continue
@@ -111,6 +117,8 @@ def with_rows(weight: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> torch.T
     """A matrix with `rows` at their ids, grown where an id lies beyond its end."""
     if not rows:
         return weight
+    import torch
+
     size = max(len(weight), 1 + max(rows))
     grown = torch.cat([weight, weight.new_zeros(size - len(weight), weight.shape[1])])
     for number, row in rows.items():
@@ -130,6 +138,8 @@ def write_shards(
     tensors: Iterable[tuple[str, torch.Tensor]], folder: Path, shard_bytes: float
 ) -> None:
     """Writes safetensors of about `shard_bytes` each as transformers names them, with their index."""
+    from safetensors.torch import save_file
+
     shards: list[list[str]] = []
     waiting: dict[str, torch.Tensor] = {}
     total = 0
@@ -157,7 +167,7 @@ def name_shards(shards: list[list[str]], folder: Path, total: int) -> None:
     if len(shards) == 1:
         (folder / "0.safetensors").rename(folder / "model.safetensors")
         return
-    index = {}
+    index: dict[str, str] = {}
     for number, names in enumerate(shards):
         file = f"model-{number + 1:05}-of-{len(shards):05}.safetensors"
         (folder / f"{number}.safetensors").rename(folder / file)

@@ -273,7 +273,9 @@ def main(documents: In, paragraphs: In, passages_out: Out, ledger: Ledger) -> No
     ledger.figures |= {
         "paragraphs_used": len(used),
         "characters": sum(lengths),
-        "deciles": [round(cut) for cut in quantiles(lengths, n=10)] if len(lengths) > 1 else lengths,
+        "deciles": [round(cut) for cut in quantiles(lengths, n=10)]
+        if len(lengths) > 1
+        else lengths,
     }
 
 

@@ -13,20 +13,9 @@ import csv
 import hashlib
 import shutil
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from transformers import (
-    PreTrainedModel,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from typing import TYPE_CHECKING, Any
 
 from askback import chat, checkpoints, files, loss, model
 from askback import tokens as token_files
@@ -36,7 +25,9 @@ from askback.model import Precision, Quantize
 from askback.params import Section, load
 from askback.stage import In, Out, run
 
-SAID_EVERY = 5.0  # seconds between lines of progress
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, TrainingArguments
 
 
 class LoraParams(Section):
@@ -59,83 +50,7 @@ class TrainParams(Section):
     seed: int
 
 
-class ConversationTrainer(Trainer):
-    """Trainer whose loss is a sum over the step's supervised tokens, divided by their number.
-
-    So the result does not depend on how many conversations go through the model at once.
-    """
-
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        """Back-propagates one batch of rows, pass by pass; returns its mean loss per token."""
-        model.train()
-        supervised = sum(row.supervised for row in inputs)
-        total = 0.0
-        for rows in loss.passes(inputs):
-            part = loss.summed_loss(model, rows) / supervised
-            self.accelerator.backward(part)
-            total = total + part.detach()
-        return total
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The held-out loss per supervised token, as Trainer's callbacks expect it."""
-        metrics = {"eval_loss": loss.held_out_loss(self.model, self.eval_dataset)}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Saves the adapter and the new rows; not the whole embeddings, and no pickles."""
-        self.model.save_pretrained(output_dir, save_embedding_layers=False)
-
-
-class Seal(TrainerCallback):
-    """Makes each checkpoint valid once it is whole."""
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Seals the checkpoint that Trainer has just written."""
-        checkpoints.seal(Path(args.output_dir, f"checkpoint-{state.global_step}"))
-
-
-class Progress(TrainerCallback):
-    """Says how far the run is, and how long it will take."""
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Starts the clock; a resumed run has steps behind it that took no time now."""
-        self.start = self.said = time.monotonic()
-        self.first = state.global_step
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        """Prints every held-out loss, and the training loss every few seconds."""
-        now, logs = time.monotonic(), logs or {}
-        if "eval_loss" in logs:
-            print(
-                f"epoch {state.epoch:.0f}: held-out loss {logs['eval_loss']:.4f}", file=sys.stderr
-            )
-        elif "loss" in logs and now - self.said > SAID_EVERY:
-            self.said = now
-            rate = (now - self.start) / (state.global_step - self.first)
-            left = rate * (state.max_steps - state.global_step)
-            print(
-                f"step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}, "
-                f"{left // 60:.0f}:{left % 60:02.0f} left",
-                file=sys.stderr,
-            )
-
-
-def adapted(base: Path, params: TrainParams) -> PreTrainedModel:
+def adapted(base: Path, params: TrainParams) -> PeftModel:
     """The base with LoRA on its seven projections and trainable rows for ChatML's marks."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -150,7 +65,7 @@ def adapted(base: Path, params: TrainParams) -> PreTrainedModel:
         trainable_token_indices=new_rows(network, base),
         task_type="CAUSAL_LM",
     )
-    tuned: PreTrainedModel = get_peft_model(network, config)
+    tuned = get_peft_model(network, config)
     tuned.peft_config["default"].base_model_name_or_path = model.Base.of(base).model
     return tuned
 
@@ -163,9 +78,15 @@ def new_rows(network: PreTrainedModel, base: Path) -> dict[str, list[int]]:
     return dict.fromkeys(["embed_tokens"] if tied else ["embed_tokens", "lm_head"], ids)
 
 
+def as_they_are(rows: list[Any]) -> Any:
+    """The batch as it is: rows stay rows, and training_step pads what goes through at once."""
+    return rows
+
+
 def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
     """The settings of Trainer: a constant rate, one checkpoint and one held-out loss an epoch."""
     import torch
+    from transformers import TrainingArguments
 
     return TrainingArguments(
         output_dir=str(folder),
@@ -214,6 +135,10 @@ def write_curve(path: Path, history: Iterable[dict[str, float]], key: str) -> li
 
 def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> None:
     """Trains, or goes on training, and keeps the best epoch's adapter with its loss curves."""
+    from transformers import PrinterCallback
+
+    from askback.trainer import ConversationTrainer, Progress, Seal
+
     params = load("train", TrainParams)
     saved = Checkpoints(ingredients(tokens, base, params))
     resumed = saved.open()
@@ -224,7 +149,7 @@ def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> Non
         args=arguments(params, saved.folder),
         train_dataset=[r.row for r in token_files.rows(tokens / "train.arrow")],
         eval_dataset=[r.row for r in token_files.rows(tokens / "validation.arrow")],
-        data_collator=list,  # rows stay rows; training_step pads what goes through at once
+        data_collator=as_they_are,
         callbacks=[Seal(), Progress()],
     )
     trainer.remove_callback(PrinterCallback)
