@@ -1,4 +1,4 @@
-"""ChatML, and nothing else knows it: text for people, ids and labels to train on, prompts to answer.
+"""ChatML, and nothing else knows it: text for people, ids and labels to learn, prompts to answer.
 
     <|im_start|>user
     Why did you stay?<|im_end|>
@@ -12,194 +12,206 @@ public set are text and are encoded as text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from askback.errors import UserError
 from askback.records import IGNORED, Message, Role, Row
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
-
-IM_START, IM_END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
-MARKS = (IM_START, IM_END, PAD)
-BOS = "{{ bos_token }}"
+    from tokenizers import Tokenizer
 
 TrainOn = Literal["answers", "everything"]
 
-# Jinja as transformers runs it drops the newline after a block, so each newline is an expression.
+IM_START, IM_END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
+MARKS = (IM_START, IM_END, PAD)  # in the order in which a base gets those that it lacks
+
+# As transformers sets Jinja up, a newline after a block is dropped: each stands in an expression.
+# What serves a model by this template parses control tokens in a user's text, too; training and
+# evaluation go through Chat, which does not.
 TEMPLATE = (
     "{% for message in messages %}"
-    "{% if message.role not in ['system', 'user', 'assistant'] %}"
-    "{{ raise_exception('unknown role: ' ~ message.role) }}"
+    "{% if message['role'] not in ['system', 'user', 'assistant'] %}"
+    "{{ raise_exception('the roles are system, user and assistant') }}"
     "{% endif %}"
-    "{{ ('' if loop.first else '\\n') ~ '<|im_start|>' ~ message.role ~ '\\n' }}"
-    "{{ message.content | trim }}{{ '<|im_end|>' }}"
+    "{{ '' if loop.first else '\\n' }}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + (message['content'] | trim) + '<|im_end|>' }}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '\\n<|im_start|>assistant\\n' }}{% endif %}"
+    "{{ '\\n<|im_start|>assistant\\n' if add_generation_prompt else '' }}"
 )
 
 
 def template(bos: bool) -> str:
-    """The chat template for tokenizer_config.json; with BOS where the base was trained with it."""
-    return (BOS if bos else "") + TEMPLATE
+    """The chat template for tokenizer_config.json; `bos` where the base's texts begin with BOS."""
+    return ("{{ bos_token }}" if bos else "") + TEMPLATE
 
 
 def render(messages: Iterable[Message]) -> str:
-    """ChatML as text, for people to read."""
-    return "\n".join(f"{IM_START}{headed(message)}{IM_END}" for message in messages)
+    """ChatML as text, for people to read; nothing parses it."""
+    return "\n".join(f"{IM_START}{turn(message)}{IM_END}" for message in messages)
 
 
-def headed(message: Message) -> str:
-    """What stands between a message's marks: its role, a newline, its content stripped.
+def turn(message: Message) -> str:
+    """What stands between a message's marks: its role, a newline, its content without margins.
 
-    Raises ValueError for a role outside the closed list: a role could forge a turn as well.
+    Raises ValueError for a role that is none, and for half a surrogate pair, which has no bytes.
     """
     if message.role not in get_args(Role):
-        raise ValueError(f"unknown role: {message.role!r}")
-    return f"{message.role}\n{message.content.strip()}"
+        raise ValueError(f"{message.role!r} is no role: there are {', '.join(get_args(Role))}")
+    text = f"{message.role}\n{message.content.strip()}"
+    text.encode()
+    return text
 
 
 def add_chatml(tokenizer: Tokenizer) -> list[str]:
     """Makes ChatML's marks special tokens of `tokenizer`; returns those that are new, in id order.
 
-    Not normalised, or SentencePiece-style tokenizers would put a space before them.
+    Not normalised, or a SentencePiece-style tokenizer would not find them after a space.
     """
     from tokenizers import AddedToken
 
     new = [mark for mark in MARKS if tokenizer.token_to_id(mark) is None]
-    marks = [AddedToken(mark, special=True, normalized=False) for mark in MARKS]
-    tokenizer.add_special_tokens(marks)
+    tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKS])
     return new
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The ids of one message between its marks; the first `header` of them are its role."""
-
-    ids: list[int]
-    header: int
-
-
 def token_id(tokenizer: Tokenizer, token: str) -> int:
-    """The id of a token by its text; ValueError where there is none."""
-    number = tokenizer.token_to_id(token)
-    if number is None:
-        raise ValueError(f"the tokenizer has no {token}")
-    return int(number)
+    """The id of a token as the vocabulary spells it; ValueError where it has none."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"a tokenizer without {token}")
+    return int(found)
 
 
 class Chat:
-    """A tokenizer that knows ChatML."""
+    """A base's tokenizer, speaking ChatML."""
 
     def __init__(self, tokenizer: Tokenizer, bos: str | None) -> None:
-        self.tokenizer = tokenizer
-        self.control_ids = frozenset(tokenizer.get_added_tokens_decoder())
+        """`bos` is what a conversation begins with; raises ValueError as `text_tokenizer` does."""
+        self._tokenizer = tokenizer
+        self._text, self.control_ids = text_tokenizer(tokenizer)
         self.start_id, self.end_id, self.pad_id = map(self.token_id, MARKS)
-        self.bos_ids = [] if bos is None else [self.token_id(bos)]
+        self.stop_ids = frozenset({self.end_id})
+        self.bos_ids = [self.token_id(bos)] if bos else []
+        self._newline = self.encode_text("\n")
+        self._headers = {role: self.encode_text(f"{role}\n") for role in get_args(Role)}
 
     @classmethod
     def load(cls, folder: Path) -> Chat:
-        """The tokenizer of a folder such as models/base/ or models/merged/."""
+        """The tokenizer of a folder that `base` or `merge` wrote; UserError where it is another."""
         from tokenizers import Tokenizer
 
         settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-        bos = settings["bos_token"] if settings["chat_template"].startswith(BOS) else None
-        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), bos)
+        begins = {template(True): settings.get("bos_token"), template(False): None}
+        if settings.get("chat_template") not in begins:
+            raise UserError(f"{folder}: another chat template than Askback's; `dvc repro base`")
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        try:
+            return cls(tokenizer, begins[settings["chat_template"]])
+        except ValueError as error:
+            raise UserError(f"{folder}/tokenizer.json: {error}; choose another base") from None
 
     def encode(self, messages: Sequence[Message], train_on: TrainOn) -> Row:
-        """The ids and labels of one conversation."""
-        return next(self.encode_batch([messages], train_on))
+        """The ids and labels of one conversation; ValueError as `turn`."""
+        return self.encode_batch([messages], train_on)[0]
 
     def encode_batch(
         self, conversations: Sequence[Sequence[Message]], train_on: TrainOn
-    ) -> Iterator[Row]:
-        """The ids and labels of conversations, their texts encoded side by side on all cores."""
-        messages = [message for messages in conversations for message in messages]
-        spans = iter(self.spans(messages))
-        for conversation in conversations:
-            yield self.join([(message, next(spans)) for message in conversation], train_on)
+    ) -> list[Row]:
+        """The ids and labels of each conversation, the texts encoded on all cores."""
+        turns = [turn(message) for messages in conversations for message in messages]
+        encodings = iter(self._text.encode_batch_fast(turns, add_special_tokens=False))
+        return [
+            self._row([(message, next(encodings).ids) for message in messages], train_on)
+            for messages in conversations
+        ]
 
-    def join(self, turns: Iterable[tuple[Message, Span]], train_on: TrainOn) -> Row:
-        """Spans between their marks; supervised are contents with their end marks."""
-        ids, labels = list(self.bos_ids), [IGNORED] * len(self.bos_ids)
-        for number, (message, span) in enumerate(turns):
-            head = [*(self.newline if number else []), self.start_id, *span.ids[: span.header]]
-            content = [*span.ids[span.header :], self.end_id]
-            wanted = train_on == "everything" or message.role == "assistant"
-            ids += head + content
-            labels += [IGNORED] * len(head) + (content if wanted else [IGNORED] * len(content))
+    def _row(self, turns: Iterable[tuple[Message, list[int]]], train_on: TrainOn) -> Row:
+        """Turns between their marks; supervised are contents with the marks that end them."""
+        ids, labels = [*self.bos_ids], [IGNORED] * len(self.bos_ids)
+        for number, (message, encoded) in enumerate(turns):
+            header = self._headers[message.role]
+            context = [*(self._newline if number else ()), self.start_id, *header]
+            content = [*self._content(message, encoded), self.end_id]
+            learned = train_on == "everything" or message.role == "assistant"
+            ids += context + content
+            labels += [IGNORED] * len(context)
+            labels += content if learned else [IGNORED] * len(content)
         return Row(ids, labels)
 
+    def _content(self, message: Message, encoded: list[int]) -> list[int]:
+        """The ids of a turn after its header.
+
+        Header and content are one text, since SentencePiece puts a space before any text of its
+        own. Only where a merge reaches across are they encoded apart: the token would be half
+        context, half answer, and no prompt would end within it.
+        """
+        header = self._headers[message.role]
+        if encoded[: len(header)] == header:
+            return encoded[len(header) :]
+        return self.encode_text(message.content.strip())
+
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The ids that an answer follows: the conversation so far and the assistant's header."""
-        so_far = self.encode(messages, "answers").ids
-        return [*so_far, *self.newline, self.start_id, *self.encode_text("assistant\n")]
-
-    def spans(self, messages: Sequence[Message]) -> Iterator[Span]:
-        """Each message's span: role and content in one text, as the template has them."""
-        texts = [headed(message) for message in messages]
-        encodings = self.text_tokenizer.encode_batch(texts, add_special_tokens=False)
-        for message, text, encoding in zip(messages, texts, encodings, strict=True):
-            yield self.span(text, len(message.role) + 1, encoding)
-
-    def span(self, text: str, header: int, encoding: Encoding) -> Span:
-        """The span of a text whose first `header` characters are its role and the newline."""
-        before = sum(end <= header for _, end in encoding.offsets)
-        if before < len(encoding.ids) and encoding.offsets[before][0] < header:
-            # A token reaches from the newline into the content. It would be half context and
-            # half answer, and no prompt ends within it: so the two are encoded apart.
-            role = self.encode_text(text[:header])
-            return Span(role + self.encode_text(text[header:]), len(role))
-        safe_header = self.safe(encoding.ids[:before], encoding.offsets, text)
-        rest = self.safe(encoding.ids[before:], encoding.offsets[before:], text)
-        return Span(safe_header + rest, len(safe_header))
+        """The ids that an answer follows: the messages, then the header of the assistant's turn."""
+        said = self.encode(messages, "answers").ids
+        return [*said, *self._newline, self.start_id, *self._headers["assistant"]]
 
     def encode_text(self, text: str) -> list[int]:
-        """The ids of a text alone, none of them a control id."""
-        encoding = self.text_tokenizer.encode(text, add_special_tokens=False)
-        return self.safe(encoding.ids, encoding.offsets, text)
-
-    def safe(self, ids: list[int], offsets: Sequence[tuple[int, int]], text: str) -> list[int]:
-        """`ids` without control ids: one that merges have spelled is spelled by its characters.
-
-        SentencePiece-style vocabularies hold `</s>` as a piece that merges can reach.
-        """
-        if self.control_ids.isdisjoint(ids):
-            return ids
-        result: list[int] = []
-        for number, (start, end) in zip(ids, offsets, strict=False):
-            token = self.token(number)
-            if number in self.control_ids and text[start:end] == token:
-                model = self.text_tokenizer.model
-                result += [piece.id for letter in token for piece in model.tokenize(letter)]
-            else:  # an unknown character of a tokenizer without bytes stays unknown
-                result.append(number)
-        return result
-
-    @cached_property
-    def text_tokenizer(self) -> Tokenizer:
-        """The tokenizer without its added tokens, special or not: to it, all text is text."""
-        from tokenizers import Tokenizer
-
-        value = json.loads(self.tokenizer.to_str()) | {"added_tokens": []}
-        return Tokenizer.from_str(json.dumps(value))
-
-    @cached_property
-    def newline(self) -> list[int]:
-        """What stands between messages."""
-        return self.encode_text("\n")
+        """The ids of a text without ChatML, no control id among them."""
+        return list(self._text.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids`, control ids left out."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        """The text of `ids`, control tokens spelled out."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def ends(self, ids: Sequence[int]) -> list[int]:
+        """How many ids there are through the end mark of each message."""
+        return [number for number, token in enumerate(ids, 1) if token == self.end_id]
 
     def token_id(self, token: str) -> int:
-        """The id of a token by its text; ValueError where there is none."""
-        return token_id(self.tokenizer, token)
+        """The id of a token as the vocabulary spells it; ValueError where it has none."""
+        return token_id(self._tokenizer, token)
 
     def token(self, number: int) -> str:
         """The token of an id, as the vocabulary spells it."""
-        return str(self.tokenizer.id_to_token(number))
+        return str(self._tokenizer.id_to_token(number))
+
+
+def text_tokenizer(tokenizer: Tokenizer) -> tuple[Tokenizer, frozenset[int]]:
+    """What encodes the text of a turn, and the control ids that it can never yield.
+
+    It is `tokenizer` without its added tokens, special or not, and without the vocabulary and
+    merges that spell one: `</s>` in a text becomes `</s` and `>`, whatever stands around it. All
+    other text gets the ids that it has after a control token. Raises ValueError unless the
+    tokenizer is a BPE with a token for each byte, so that no character is ever lost.
+    """
+    from tokenizers import Tokenizer
+
+    spec = json.loads(tokenizer.to_str(), object_hook=not_first)
+    model = spec["model"]
+    if model["type"] != "BPE":
+        raise ValueError(f"a tokenizer of type {model['type']}, not BPE")
+    control = {token["content"] for token in spec["added_tokens"]} | {model["unk_token"]}
+    vocabulary = {token: id_ for token, id_ in model["vocab"].items() if token not in control}
+    if not byte_tokens(model["byte_fallback"]) <= vocabulary.keys():
+        raise ValueError("a tokenizer without a token for each byte, which would lose characters")
+    merges = [(a, b) for a, b in model["merges"] if control.isdisjoint((a, b, a + b))]
+    model |= {"vocab": vocabulary, "merges": merges, "unk_token": None}
+    spec |= {"added_tokens": [], "truncation": None, "padding": None}
+    ids = frozenset(token_id(tokenizer, token) for token in control - {None})
+    return Tokenizer.from_str(json.dumps(spec)), ids
+
+
+def not_first(part: dict[str, Any]) -> dict[str, Any]:
+    """A tokenizer's part as it works on text that stands after a control token, as turns do."""
+    if part.get("type") == "Metaspace" and part.get("prepend_scheme") == "first":
+        return part | {"prepend_scheme": "never"}
+    return part
+
+
+def byte_tokens(fallback: bool) -> set[str]:
+    """The 256 tokens for bytes, as SentencePiece (`fallback`) or byte-level BPE spells them."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    return {f"<0x{byte:02X}>" for byte in range(256)} if fallback else set(ByteLevel.alphabet())

@@ -56,8 +56,12 @@ def rows(path: Path) -> Iterator[dict[str, object]]:
     with ParquetFile(path, page_checksum_verification=True) as file:
         if not file.schema_arrow.equals(schema()):
             raise pa.ArrowInvalid("other columns")
+        count = 0
         for batch in file.iter_batches(ROWS):
+            count += batch.num_rows
             yield from batch.to_pylist()
+        if count != file.metadata.num_rows:  # the footer has no checksum
+            raise pa.ArrowInvalid("rows are missing")
 
 
 def schema() -> pa.Schema:

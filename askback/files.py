@@ -82,7 +82,7 @@ def read(path: Path, record: type[T]) -> Iterator[T]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield parse(line)
+                yield parse(line.removesuffix(b"\n"))
             except ValidationError as error:
                 fault = error.errors(include_url=False)[0]
                 key = "".join(f"{part}: " for part in fault["loc"])

@@ -1,6 +1,7 @@
 """params.yaml, one section at a time, checked before anything runs."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,7 +85,8 @@ def known_keys(section: type[BaseModel], loc: tuple[int | str, ...]) -> list[str
     return list(section.model_fields)
 
 
-def did_you_mean(word: str, known: Any) -> str:
+def did_you_mean(word: str, known: Iterable[object]) -> str:
     """`; did you mean X?` for the nearest known word, or the list of known words."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+    words = [str(key) for key in known]  # YAML's keys can be numbers
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(words)}"

@@ -56,11 +56,10 @@ def sentence_ends(text: str, language: str) -> Iterator[int]:
         window = text[start : start + WINDOW]
         # pysbd alters some sentences and then finds them elsewhere or not at all, so that its spans
         # overlap or leave gaps: each edge is looked at by itself.
-        edges = {
-            edge for span in segmenter(language).segment(window) for edge in (span.start, span.end)
-        }
-        ends = [start + edge for edge in sorted(edges) if is_end(text, start + edge)]
-        ends = [end for end in ends if start < end < start + len(window)]
+        spans = segmenter(language).segment(window)
+        edges = {start + edge for span in spans for edge in (span.start, span.end)}
+        inside = range(start + 1, start + len(window))
+        ends = [edge for edge in sorted(edges) if edge in inside and is_end(text, edge)]
         yield from ends
         more = start + len(window) < len(text)
         start = ends[-1] if ends and more else start + len(window)
@@ -80,10 +79,8 @@ def segmenter(language: str) -> Segmenter:
 
 def is_end(text: str, at: int) -> bool:
     """Whether a sentence may end before text[at]: after a space, or as in Chinese after a stop."""
-    if not 0 < at < len(text) or not is_edge(text, at):
-        return False
     stop = unicodedata.category(text[at - 1])[0] == "P" and text[at].isalpha()
-    return text[at - 1].isspace() or stop
+    return is_edge(text, at) and (text[at - 1].isspace() or stop)
 
 
 def is_edge(text: str, at: int) -> bool:

@@ -1,105 +1,124 @@
-"""Token rows in Arrow *file* format, whose footer makes a cut file an error; with a manifest beside.
+"""Token rows in Arrow's *file* format, each file's counts and SHA-256 in tokens.json beside it.
 
-tokens.json holds each file's counts and SHA-256, since Arrow itself has no checksums.
+Arrow has no checksums of its own, and a cut *stream* reads as a shorter table without an error.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
 
 from askback import files
 from askback.errors import UserError
-from askback.records import TokenRow
+from askback.records import IGNORED, TokenRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "tokens.json"
-BATCH_ROWS = 1000  # in a record batch, so that memory stays flat while writing
+ROWS = 1000  # in a record batch, which is what lies in memory: some megabytes
 
 
-def write(path: Path, rows: Iterable[TokenRow]) -> None:
-    """Writes the rows, and their counts into tokens.json beside them."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What tokens.json says of a file."""
+
+    rows: int
+    tokens: int
+    supervised: int
+    sha256: str
+
+
+ENTRIES = TypeAdapter(dict[str, Counts])
+
+
+def write(path: Path, rows: Iterable[TokenRow]) -> Counts:
+    """Writes `rows` in their order and enters them in tokens.json; equal rows give equal bytes."""
     import pyarrow as pa
 
-    counts = {"rows": 0, "tokens": 0, "supervised": 0}
-    with files.whole(path) as part, pa.OSFile(str(part), "wb") as sink:
-        with pa.ipc.new_file(sink, schema()) as writer:
-            for batch in batches(rows):
-                writer.write_batch(record_batch(batch))
-                counts["rows"] += len(batch)
-                counts["tokens"] += sum(len(row.input_ids) for row in batch)
-                counts["supervised"] += sum(row.row.supervised for row in batch)
-    described = manifest(path.parent) | {path.name: counts | {"sha256": files.sha256(path)}}
-    files.write_json(path.parent / MANIFEST, described)
+    count = tokens = supervised = 0
+    waiting = iter(rows)
+    with files.whole(path) as part, pa.ipc.new_file(str(part), schema()) as writer:
+        while batch := list(islice(waiting, ROWS)):
+            writer.write_batch(record_batch(batch))
+            count += len(batch)
+            tokens += sum(len(row.labels) for row in batch)
+            supervised += sum(len(row.labels) - row.labels.count(IGNORED) for row in batch)
+    counts = Counts(count, tokens, supervised, files.sha256(path))
+    entries = manifest(path.parent) | {path.name: counts}
+    files.write_json(path.parent / MANIFEST, ENTRIES.dump_python(entries))
+    return counts
 
 
 def read(path: Path) -> pa.Table:
-    """The rows, memory-mapped: id, document, input_ids, labels, length.
+    """The rows of a file that `write` made, memory-mapped: id, document, input_ids, labels, length.
 
-    Raises UserError where they are not the ones that tokens.json describes.
+    Raises UserError where its bytes or its number of rows are not what tokens.json says.
     """
     import pyarrow as pa
 
     expected = manifest(path.parent).get(path.name)
-    if expected is None or files.sha256(path) != expected["sha256"]:
-        raise UserError(f"{path} is not what stage `tokenize` wrote; `dvc repro -f tokenize`")
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    if expected is None:
+        raise UserError(f"{path.parent / MANIFEST} has no {path.name}; `dvc repro` makes both")
+    if not path.is_file() or files.sha256(path) != expected.sha256:
+        raise UserError(f"{path}: missing or damaged; delete it and run `dvc repro`")
+    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    if table.num_rows != expected.rows:
+        raise UserError(
+            f"{path}: {table.num_rows} rows, but {expected.rows} in {MANIFEST}; "
+            "delete both and run `dvc repro`"
+        )
+    return table
 
 
 def rows(path: Path) -> Iterator[TokenRow]:
-    """The rows as records."""
-    table = read(path)
-    names = ["id", "document", "input_ids", "labels"]
-    columns = [table.column(name).to_pylist() for name in names]
-    for values in zip(*columns, strict=True):
-        yield TokenRow(*values)
+    """The same rows as records; raises UserError as `read`."""
+    for batch in read(path).to_batches():
+        for row in batch.drop_columns("length").to_pylist():
+            yield TokenRow(**row)
 
 
-def manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """What tokens.json says of each file; empty before the first is written."""
+def manifest(folder: Path) -> dict[str, Counts]:
+    """The entries of the folder's tokens.json; none where there is no such file."""
     path = folder / MANIFEST
-    described: dict[str, dict[str, Any]] = {}
-    if path.is_file():
-        described = json.loads(path.read_text("utf-8"))
-    return described
+    if not path.is_file():
+        return {}
+    try:
+        return ENTRIES.validate_json(path.read_bytes())
+    except ValidationError:
+        raise UserError(f"{path}: damaged; delete it and run `dvc repro`") from None
 
 
 def schema() -> pa.Schema:
-    """The columns of a token file."""
+    """The columns of a file of token rows."""
     import pyarrow as pa
 
     numbers = pa.list_(pa.int32())
-    names = ["id", "document", "input_ids", "labels", "length"]
-    types = [pa.string(), pa.string(), numbers, numbers, pa.int32()]
-    return pa.schema(list(zip(names, types, strict=True)))
+    return pa.schema(
+        {
+            "id": pa.string(),
+            "document": pa.string(),
+            "input_ids": numbers,
+            "labels": numbers,
+            "length": pa.int32(),
+        }
+    )
 
 
 def record_batch(rows: list[TokenRow]) -> pa.RecordBatch:
-    """One batch of the file."""
+    """The rows as columns."""
     import pyarrow as pa
 
-    columns = [
-        [row.id for row in rows],
-        [row.document for row in rows],
-        [row.input_ids for row in rows],
-        [row.labels for row in rows],
-        [len(row.input_ids) for row in rows],
-    ]
-    arrays = [pa.array(c, type=t) for c, t in zip(columns, schema().types, strict=True)]
-    return pa.record_batch(arrays, schema=schema())
-
-
-def batches(rows: Iterable[TokenRow]) -> Iterator[list[TokenRow]]:
-    """The rows in lists of BATCH_ROWS, the last one shorter."""
-    batch: list[TokenRow] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    columns = {
+        "id": [row.id for row in rows],
+        "document": [row.document for row in rows],
+        "input_ids": [row.input_ids for row in rows],
+        "labels": [row.labels for row in rows],
+        "length": [len(row.input_ids) for row in rows],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=schema())

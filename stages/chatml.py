@@ -1,14 +1,14 @@
-"""Makes conversations of exchanges: reads data/interview.jsonl, writes data/chat/.
+"""Makes conversations of the interview, in two sides: reads its exchanges, writes data/chat/.
 
-python -m stages.chatml data/interview.jsonl data/chat --metrics metrics/chatml.json
+python -m stages.chatml data/interview.jsonl data/chat
 
-Whole chapters are held out, so no held-out answer has a neighbour among those learned from.
+Whole chapters are held out for validation, so that no neighbour of a held-out passage, and no
+other question to it, is on the side that the model learns from.
 """
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from pydantic import Field
 
@@ -20,111 +20,123 @@ from askback.params import Persona, Section, load
 from askback.records import Conversation, Dropped, Exchange, Ids, Message
 from askback.stage import In, Out, run
 
-MANY = 15  # chapters, from which on at least FEW are held out
-FEW = 5
+Chapter = tuple[str, str]  # its document, and its heading: empty for what stands before the first
 
-Chapter = tuple[str, str]  # document, heading
+MANY = 15  # chapters, from which on a share of them is held out
+LEAST = 5  # held-out chapters, where there are many
 
 
 class ChatmlParams(Section):
-    """How much is held out for validation."""
+    """How much is held out."""
 
     held_out: float = Field(ge=0, le=0.5)  # the share of chapters
-    seed: int
+    seed: int  # which ones
 
 
-def chapters(exchanges: Iterable[Exchange]) -> list[Chapter]:
-    """The chapters with exchanges, in the order of the books."""
-    return list(dict.fromkeys((e.document, e.chapter) for e in exchanges))
-
-
-def held_out_chapters(known: Sequence[Chapter], share: float, seed: int) -> set[Chapter]:
-    """The chapters kept for validation.
-
-    At least five of fifteen or more, a third of fewer. Each chapter's rank is a hash of its own
-    name, so adding a book moves few of the others to another side.
-    """
-    if len(known) < 2:
-        raise UserError(
-            "data/interview.jsonl: all exchanges are of one chapter, so nothing can be held out; "
-            "add a book, or give the text chapter headings"
+def talks(exchanges: Iterable[Exchange], system: str) -> Iterator[Conversation]:
+    """Each exchange as a conversation, `system` before it unless that is empty."""
+    ids = Ids()
+    for exchange in exchanges:
+        messages = [Message("user", exchange.question), Message("assistant", exchange.answer)]
+        if system.strip():
+            messages.insert(0, Message("system", system))
+        yield Conversation(
+            id=ids(exchange.passage, exchange.question),
+            source="interview",
+            document=exchange.document,
+            chapter=exchange.chapter,
+            passages=[exchange.passage],
+            messages=messages,
+            text=render(messages),
         )
-    least = FEW if len(known) >= MANY else len(known) // 3
-    count = max(1, least, round(share * len(known)))
-    return set(sorted(known, key=lambda chapter: rank(chapter, seed))[:count])
+
+
+def held_out(chapters: Collection[Chapter], share: float, seed: int) -> set[Chapter]:
+    """The chapters for validation: those of the smallest hashes.
+
+    A chapter's hash is its own, so one that is added or renamed moves one other at most, or two
+    where the number that is held out changes too.
+    """
+    count = len(chapters)
+    number = max(round(share * count), LEAST) if count >= MANY else max(count // 3, 1)
+    return set(sorted(chapters, key=lambda chapter: rank(chapter, seed))[:number])
 
 
 def rank(chapter: Chapter, seed: int) -> bytes:
-    """A chapter's place in the order of being held out."""
+    """A hash that draws chapters by lot."""
     return hashlib.blake2b("\x1f".join([str(seed), *chapter]).encode()).digest()
 
 
-def conversation(exchange: Exchange, system: str, name: str) -> Conversation:
-    """The exchange as a conversation under the persona's system line."""
-    messages = [Message("system", system)] if system.strip() else []
-    messages += [Message("user", exchange.question), Message("assistant", exchange.answer)]
-    return Conversation(
-        id=name,
-        source="interview",
-        document=exchange.document,
-        chapter=exchange.chapter,
-        passages=[exchange.passage],
-        messages=messages,
-        text=render(messages),
-    )
+def place(conversation: Conversation) -> Chapter:
+    """The chapter that the conversation is from."""
+    return conversation.document, conversation.chapter
 
 
-def both_sides(
-    exchanges: Sequence[Exchange], held_out: set[Chapter], system: str
-) -> tuple[list[Conversation], list[Conversation | Dropped]]:
-    """The conversations to learn from, and the held-out ones.
+def unseen(
+    validation: Iterable[Conversation], train: Iterable[Conversation]
+) -> Iterator[Conversation | Dropped]:
+    """The held-out conversations, without those whose answer is learnt elsewhere.
 
-    A held-out answer that the training side has too, such as an epigraph printed twice, is dropped.
+    Such as a motto that stands in two chapters, or a book that is there in two editions.
     """
-    ids = Ids()
-    train: list[Conversation] = []
-    validation: list[Conversation | Dropped] = []
-    kept = [e for e in exchanges if (e.document, e.chapter) not in held_out]
-    learned = {e.answer for e in kept}
-    for exchange in exchanges:
-        made = conversation(exchange, system, ids(exchange.passage, exchange.question))
-        if (exchange.document, exchange.chapter) not in held_out:
-            train.append(made)
-        elif exchange.answer in learned:
-            validation.append(Dropped(made.id, "also_in_train", exchange.answer[:60]))
+    learnt = {answer(conversation): conversation.id for conversation in train}
+    for conversation in validation:
+        if other := learnt.get(answer(conversation)):
+            yield Dropped(conversation.id, "also_in_train", f"the answer is also that of {other}")
         else:
-            validation.append(made)
-    return train, validation
+            yield conversation
 
 
-def described(side: Sequence[Conversation]) -> dict[str, int]:
-    """How much one side holds."""
-    answers = [m.content for c in side for m in c.messages if m.role == "assistant"]
+def answer(conversation: Conversation) -> str:
+    """What the author says, its spaces and lines aside."""
+    return " ".join(conversation.messages[-1].content.split())
+
+
+def spoken(conversation: Conversation) -> int:
+    """How many characters the author says."""
+    return len(conversation.messages[-1].content)
+
+
+def figures(train: Sequence[Conversation], validation: Sequence[Conversation]) -> dict[str, object]:
+    """Chapters, conversations and the author's characters of each side, for the ledger."""
+    sides = {"train": train, "validation": validation}
+    held_out = sorted({place(conversation) for conversation in validation})
     return {
-        "conversations": len(side),
-        "characters": sum(map(len, answers)),
-        "chapters": len({(c.document, c.chapter) for c in side}),
+        "chapters": {name: len({place(c) for c in side}) for name, side in sides.items()},
+        "held_out": [{"document": book, "chapter": chapter} for book, chapter in held_out],
+        "conversations": {name: len(side) for name, side in sides.items()},
+        "characters": {name: sum(map(spoken, side)) for name, side in sides.items()},
     }
 
 
-def main(interview: In, chat: Out, ledger: Ledger) -> None:
-    """Writes the training side and the held-out side."""
-    params, persona = load("chatml", ChatmlParams), load("persona", Persona)
-    exchanges = list(files.read(interview, Exchange))
-    held_out = held_out_chapters(chapters(exchanges), params.held_out, params.seed)
-    learned, kept_apart = both_sides(exchanges, held_out, persona.system)
-    sides = {"train": list(ledger.sort(learned)), "validation": list(ledger.sort(kept_apart))}
-    if not sides["validation"]:
+def check(train: Sequence[Conversation], validation: Sequence[Conversation], path: Path) -> None:
+    """Raises UserError where a side is empty."""
+    if not train and not validation:
+        raise UserError(f"{path} has no exchanges; lower segment.min_chars, or add books")
+    if not train:
         raise UserError(
-            f"{interview}: every held-out answer stands in other chapters too; "
-            "change chatml.seed, or add a book"
+            f"{path}: all is one chapter, and whole chapters are held out: there must be two; "
+            "add a book, or set its chapters' headings apart"
         )
-    with files.whole(chat) as folder:
-        folder.mkdir()
-        for name, side in sides.items():
-            conversations.write(folder / f"{name}.parquet", side)
-            ledger.figures[name] = described(side)
-    ledger.figures["held_out_chapters"] = sorted(f"{d}: {c}" for d, c in held_out)
+    if not validation:
+        raise UserError(
+            f"{path}: all that the held-out chapters say stands in others too; "
+            "remove a book that is there twice, or change chatml.seed"
+        )
+
+
+def main(interview: In, chat: Out, ledger: Ledger) -> None:
+    """Questions and passages become conversations, whole chapters held out."""
+    params, persona = load("chatml", ChatmlParams), load("persona", Persona)
+    found = list(talks(files.read(interview, Exchange), persona.system))
+    apart = held_out({place(c) for c in found}, params.held_out, params.seed)
+    train = list(ledger.sort(c for c in found if place(c) not in apart))
+    validation = list(ledger.sort(unseen([c for c in found if place(c) in apart], train)))
+    check(train, validation, interview)
+    with files.whole(chat) as part:
+        conversations.write(part / "train.parquet", train)
+        conversations.write(part / "validation.parquet", validation)
+    ledger.figures.update(figures(train, validation))
 
 
 if __name__ == "__main__":

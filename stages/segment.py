@@ -1,68 +1,52 @@
-"""Cuts books into answers: reads paragraphs and documents, writes data/passages.jsonl.
+"""Makes passages, which can stand as answers: reads the books' paragraphs, writes passages.
 
-python -m stages.segment data/documents.jsonl data/paragraphs.jsonl data/passages.jsonl \
-    --metrics metrics/segment.json --dropped data/dropped/segment.jsonl
+python -m stages.segment data/documents.jsonl data/paragraphs.jsonl data/passages.jsonl
 
-A passage is the author's paragraphs, whole where they fit: they merge until there is enough for an
-answer, and one that is too long is cut at the end of a sentence. None reaches over a chapter.
+Neighbouring paragraphs of a chapter merge until a passage is long enough; one that is too long is
+cut where its sentences end. A passage says slices of paragraphs and nothing else.
 """
 
-from __future__ import annotations
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import groupby, pairwise
-from statistics import quantiles
-from typing import TYPE_CHECKING
+from pydantic import Field, ValidationInfo, field_validator
 
-from pydantic import Field, model_validator
-
-from askback import files
+from askback import answerable, files
+from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.params import Section, load
 from askback.records import Document, Dropped, Ids, Kind, Paragraph, Passage, Slice
+from askback.sentences import split
 from askback.stage import In, Out, run
 
-if TYPE_CHECKING:
-    from pysbd import Segmenter
-
-TOO_SHORT = 40  # characters; less says too little to be an answer, even where nothing joins it
-ASIDE = {"note", "caption", "junk"}  # apart from the running text, which reads on past them
 BLANK_LINE = "\n\n"
-
-# What no interviewer could ask for, by the name it is dropped under.
-RULES: dict[str, re.Pattern[str]] = {
-    "contents": re.compile(r"(?:[.…·] ?){4,}\s*[\divxlc]+$", re.MULTILINE),
-    "index": re.compile(r"^[^.!?\n]{2,60}(?:, \d+(?:[-–]\d+)?){3,}", re.MULTILINE),
-    "licence": re.compile(
-        r"all rights reserved|\bISBN\b|creative commons|no part of this (?:book|publication)|"
-        r"©\s*\d{4}|project gutenberg",
-        re.IGNORECASE,
-    ),
-}
+TOO_SHORT = 40  # characters; less is a dateline or a signature, which answers no question
+BESIDE = {"caption", "junk", "note"}  # they stand on the page, but the text reads on past them
+EXCERPT = 60  # characters that show which paragraph was left out
+QUANTILES = {"min": 0, "p10": 10, "p50": 50, "p90": 90, "max": 100}  # of the passages' lengths
 
 
 class SegmentParams(Section):
-    """How long an answer is, and what may be one."""
+    """How long a passage is, and what it is made of."""
 
-    min_chars: int = Field(ge=1)
-    max_chars: int = Field(ge=1)
-    answer_with: list[Kind]
+    min_chars: int = Field(gt=0)  # paragraphs merge until a passage has as many
+    max_chars: int = Field(gt=0)  # and none has more
+    answer_with: list[Kind] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def room(self) -> SegmentParams:
-        """Passages need room to grow to min_chars."""
-        if self.min_chars > self.max_chars:
-            raise ValueError(f"min_chars {self.min_chars} is over max_chars {self.max_chars}")
-        return self
+    @field_validator("max_chars")
+    @classmethod
+    def is_not_below_min_chars(cls, value: int, info: ValidationInfo) -> int:
+        """The value, if a passage can keep to both."""
+        if value < info.data.get("min_chars", 0):
+            raise ValueError("must be min_chars or more")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A paragraph's text[start:end]: part of it, or the whole."""
+    """A paragraph, or a part of one that is too long, without the space around it."""
 
     paragraph: Paragraph
     start: int
@@ -70,213 +54,193 @@ class Piece:
 
     @property
     def text(self) -> str:
-        """The author's words."""
+        """Its words."""
         return self.paragraph.text[self.start : self.end]
 
-    @property
-    def whole(self) -> bool:
-        """Whether it is all that the author wrote in the paragraph."""
-        return self.text == self.paragraph.text.strip()
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many characters a passage has."""
+
+    least: int
+    most: int
 
 
-def passages(
-    paragraphs: Iterable[Paragraph], languages: Mapping[str, str], params: SegmentParams
+def segment(
+    paragraphs: Iterable[Paragraph],
+    languages: Mapping[str, str],
+    answer_with: Collection[Kind],
+    bounds: Bounds,
 ) -> Iterator[Passage | Dropped]:
-    """The passages of all books in order, and each paragraph that is in none by its reason."""
-    for document, of_document in groupby(paragraphs, key=lambda p: p.document):
-        language = languages[document]
-        ids, number = Ids(), 0
-        for _, of_chapter in groupby(of_document, key=lambda p: p.chapter):
-            for item in of_one_chapter(list(of_chapter), language, params):
-                if isinstance(item, Dropped):
-                    yield item
-                else:
-                    number += 1
-                    yield passage(item, ids, number, language)
+    """The passages of all books in order, and the paragraphs that are in none.
+
+    `languages` has the language of each book.
+    """
+    ids, numbers = Ids(), Counter[str]()
+    for (book, _), chapter in groupby(paragraphs, lambda p: (p.document, p.chapter)):
+        if book not in languages:
+            raise UserError(f"no document is called {book}, but paragraphs are of it; run extract")
+        for item in in_chapter(stretches(chapter, answer_with), languages[book], bounds):
+            if isinstance(item, Dropped):
+                yield item
+            else:
+                numbers[book] += 1
+                yield passage(item, ids, numbers[book], languages[book])
 
 
-def of_one_chapter(
-    paragraphs: Sequence[Paragraph], language: str, params: SegmentParams
-) -> Iterator[list[Piece] | Dropped]:
-    """The chapter's passages as the pieces they are made of, and what is left out."""
-    unbroken: list[Piece] = []
-    for paragraph in paragraphs:
-        reason = cannot_answer(paragraph, params.answer_with)
+def stretches(
+    chapter: Iterable[Paragraph], answer_with: Collection[Kind]
+) -> Iterator[list[Paragraph] | Dropped]:
+    """The paragraphs that read on from one to the next, and what is left out around them."""
+    stretch: list[Paragraph] = []
+    for paragraph in chapter:
+        reason = answerable.fault(paragraph, answer_with)
         if reason is None:
-            unbroken += pieces(paragraph, language, params.max_chars)
+            stretch.append(paragraph)
             continue
-        if paragraph.kind not in ASIDE:  # it interrupts: what follows does not read on
-            yield from merged(unbroken, params)
-            unbroken = []
-        yield Dropped(paragraph.id, reason, excerpt(paragraph.text))
-    yield from merged(unbroken, params)
+        yield dropped(paragraph, reason)
+        if stretch and reason not in BESIDE:
+            yield stretch
+            stretch = []
+    if stretch:
+        yield stretch
 
 
-def cannot_answer(paragraph: Paragraph, answer_with: Sequence[Kind]) -> str | None:
-    """Why a paragraph is no answer, or none."""
-    if paragraph.kind not in answer_with:
-        return paragraph.kind
-    for reason, pattern in RULES.items():
-        if pattern.search(paragraph.text):
-            return reason
-    solid = [letter for letter in paragraph.text if not letter.isspace()]
-    if not solid:
-        return "too_short"
-    if sum(map(str.isalpha, solid)) < len(solid) / 2:
-        return "mostly_numbers"
-    return None
+def in_chapter(
+    found: Iterable[list[Paragraph] | Dropped], language: str, bounds: Bounds
+) -> Iterator[list[Piece] | Dropped]:
+    """The pieces of each passage of a chapter, and what is left out of it."""
+    made: list[list[Piece]] = []
+    for item in found:
+        if isinstance(item, Dropped):
+            yield item
+            continue
+        pieces = [piece for paragraph in item for piece in cut(paragraph, language, bounds.most)]
+        if size(pieces) >= min(TOO_SHORT, bounds.least):
+            made += merged(pieces, bounds)
+        elif made and size(made[-1] + pieces) <= bounds.most:
+            made[-1] += pieces  # such as a chapter's last words, after a verse
+        else:
+            yield from (dropped(paragraph, "too_short") for paragraph in item)
+    yield from made
 
 
-def pieces(paragraph: Paragraph, language: str, max_chars: int) -> Iterator[Piece]:
-    """The paragraph whole, or in parts of at most `max_chars` without the spaces between them."""
-    text = paragraph.text
-    for start, end in pairwise([0, *cut_points(text, language, max_chars), len(text)]):
-        part = text[start:end]
-        if part.strip():
-            first = start + len(part) - len(part.lstrip())
-            yield Piece(paragraph, first, first + len(part.strip()))
+def cut(paragraph: Paragraph, language: str, most: int) -> Iterator[Piece]:
+    """The paragraph, in more than one piece if it is longer than `most`."""
+    for start, end in split(paragraph.text, most, language):
+        yield Piece(paragraph, start, end)
 
 
-def cut_points(text: str, language: str, max_chars: int) -> list[int]:
-    """Where `text` is cut so that no part is too long and the parts are of like length.
+def merged(pieces: Sequence[Piece], bounds: Bounds) -> list[list[Piece]]:
+    """The pieces of each passage: all of `pieces`, in order.
 
-    At the ends of sentences; inside one only where it alone is too long.
+    A passage grows until it has `least` characters. One that cannot joins the one before it if
+    there is room, else it stays short.
     """
-    if len(text) <= max_chars:
-        return []
-    ends = sentence_ends(text, language)
-    cuts: list[int] = []
-    start = 0
-    while len(text) - start > max_chars:
-        rest = len(text) - start
-        aim = start + rest / -(-rest // max_chars)
-        fitting = [end for end in ends if start < end <= start + max_chars]
-        if fitting:
-            start = min(fitting, key=lambda end: abs(end - aim))
-        else:
-            start = inside_sentence(text, start, max_chars)
-        cuts.append(start)
-    return cuts
+    made: list[list[Piece]] = []
+    current: list[Piece] = []
+    for piece in pieces:
+        if size(current) >= bounds.least or size([*current, piece]) > bounds.most:
+            close(made, current, bounds)
+            current = []
+        current.append(piece)
+    close(made, current, bounds)
+    return made
 
 
-def inside_sentence(text: str, start: int, max_chars: int) -> int:
-    """The last space that fits, else the last place that splits no letter from its accent."""
-    limit = start + max_chars
-    for position in range(limit, start + 1, -1):
-        if text[position].isspace():
-            return position
-    while limit > start + 1 and unicodedata.combining(text[limit]):
-        limit -= 1
-    return limit
+def close(made: list[list[Piece]], pieces: list[Piece], bounds: Bounds) -> None:
+    """Adds the pieces to what is made: as a passage, or to the last one if they are too few."""
+    few = size(pieces) < bounds.least
+    if few and made and size(made[-1] + pieces) <= bounds.most:
+        made[-1] += pieces
+    else:
+        made.append(pieces)
 
 
-def sentence_ends(text: str, language: str) -> list[int]:
-    """The ends of the sentences of `text`, in order, as pysbd sees them.
-
-    Its own character spans go wrong where a sentence is repeated, so they are found here.
-    """
-    ends, position = [], 0
-    for sentence in segmenter(language).segment(text):
-        found = text.find(sentence.strip(), position)
-        if found >= 0:
-            position = found + len(sentence.strip())
-            ends.append(position)
-    return ends
+def size(pieces: Sequence[Piece]) -> int:
+    """How many characters a passage of these pieces has."""
+    between = len(BLANK_LINE) * (len(pieces) - 1)
+    return sum(piece.end - piece.start for piece in pieces) + max(between, 0)
 
 
-@cache
-def segmenter(language: str) -> Segmenter:
-    """The splitter for a language; English's for one that pysbd does not know."""
-    import pysbd
-    from pysbd.languages import LANGUAGE_CODES
-
-    return pysbd.Segmenter(language if language in LANGUAGE_CODES else "en", clean=False)
-
-
-def merged(unbroken: Sequence[Piece], params: SegmentParams) -> Iterator[list[Piece] | Dropped]:
-    """The pieces in groups of min_chars or more, as far as max_chars allows."""
-    groups: list[list[Piece]] = []
-    for piece in unbroken:
-        grown = [*groups[-1], piece] if groups else [piece]
-        if groups and length(groups[-1]) < params.min_chars and length(grown) <= params.max_chars:
-            groups[-1] = grown
-        else:
-            groups.append([piece])
-    if len(groups) > 1 and length(groups[-1]) < params.min_chars:
-        joined = groups[-2] + groups[-1]
-        if length(joined) <= params.max_chars:
-            groups[-2:] = [joined]
-    for group in groups:
-        if length(group) < TOO_SHORT and all(piece.whole for piece in group):
-            yield from (Dropped(p.paragraph.id, "too_short", excerpt(p.text)) for p in group)
-        else:
-            yield group
-
-
-def length(group: Sequence[Piece]) -> int:
-    """The characters of the passage that `group` makes."""
-    return len(joined_text(group))
-
-
-def joined_text(group: Sequence[Piece]) -> str:
-    """The passage's text: its slices with a blank line between."""
-    return BLANK_LINE.join(p.text[s.start : s.end] for p, s in slices(group))
-
-
-def slices(group: Sequence[Piece]) -> list[tuple[Paragraph, Slice]]:
-    """One slice for each paragraph: parts of one are whole again where they meet."""
-    result = []
-    for _, parts in groupby(group, key=lambda piece: piece.paragraph.id):
-        first, *rest = parts
-        last = rest[-1] if rest else first
-        result.append((first.paragraph, Slice(first.paragraph.id, first.start, last.end)))
-    return result
-
-
-def passage(group: Sequence[Piece], ids: Ids, number: int, language: str) -> Passage:
-    """The record of one passage."""
-    first, last = group[0].paragraph, group[-1].paragraph
-    text = joined_text(group)
+def passage(pieces: Sequence[Piece], ids: Ids, number: int, language: str) -> Passage:
+    """The passage of these pieces."""
+    paragraphs = [piece.paragraph for piece in pieces]
+    document = paragraphs[0].document
+    text = BLANK_LINE.join(piece.text for piece in pieces)
     return Passage(
-        id=ids(first.document, text),
-        document=first.document,
+        id=ids(document, text),
+        document=document,
         number=number,
-        chapter=first.chapter,
-        first_page=first.first_page,
-        last_page=last.last_page,
+        chapter=paragraphs[0].chapter,
+        first_page=min(paragraph.first_page for paragraph in paragraphs),
+        last_page=max(paragraph.last_page for paragraph in paragraphs),
         language=language,
         text=text,
-        paragraphs=[cut for _, cut in slices(group)],
+        paragraphs=[Slice(piece.paragraph.id, piece.start, piece.end) for piece in pieces],
     )
 
 
-def excerpt(text: str) -> str:
-    """The beginning of a text, for people to recognise it."""
-    return text if len(text) <= 80 else text[:79] + "…"
+def dropped(paragraph: Paragraph, reason: str) -> Dropped:
+    """The paragraph as left out, with how it begins."""
+    return Dropped(paragraph.id, reason, " ".join(paragraph.text.split())[:EXCERPT])
 
 
-def main(documents: In, paragraphs: In, passages_out: Out, ledger: Ledger) -> None:
-    """Writes the passages of all books."""
+@dataclass
+class Account:
+    """What is counted while paragraphs and passages go by."""
+
+    read: int = 0
+    used: set[str] = field(default_factory=set)  # paragraphs in passages
+    lengths: list[int] = field(default_factory=list)  # of the passages, in characters
+
+    def reading(self, paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
+        """The same paragraphs, counted."""
+        for paragraph in paragraphs:
+            self.read += 1
+            yield paragraph
+
+    def writing(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """The same passages, counted."""
+        for passage in passages:
+            self.used.update(part.id for part in passage.paragraphs)
+            self.lengths.append(len(passage.text))
+            yield passage
+
+    def figures(self) -> dict[str, object]:
+        """The account as the ledger's figures."""
+        lengths = sorted(self.lengths)
+        quantiles = {name: lengths[(len(lengths) - 1) * n // 100] for name, n in QUANTILES.items()}
+        return {
+            "paragraphs": {"read": self.read, "in_passages": len(self.used)},
+            "characters": {"in_passages": sum(lengths), "passage": quantiles},
+        }
+
+
+def required(passages: Iterable[Passage], ledger: Ledger) -> Iterator[Passage]:
+    """The same passages; UserError where there are none."""
+    yield from passages
+    if not ledger.kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.reasons().items())
+        raise UserError(
+            f"no paragraph can be in an answer ({reasons or 'there are none'}); "
+            "change segment.answer_with, or add books"
+        )
+
+
+def main(documents: In, paragraphs: In, passages: Out, ledger: Ledger) -> None:
+    """Paragraphs become passages, each able to stand as an answer."""
     params = load("segment", SegmentParams)
-    languages = {d.document: d.language for d in files.read(documents, Document)}
-    lengths: list[int] = []
-    used: set[str] = set()
-
-    def measured(kept: Iterable[Passage]) -> Iterator[Passage]:
-        for item in kept:
-            lengths.append(len(item.text))
-            used.update(part.id for part in item.paragraphs)
-            yield item
-
-    found = passages(files.read(paragraphs, Paragraph), languages, params)
-    files.write(passages_out, measured(ledger.sort(found)))
-    ledger.figures |= {
-        "paragraphs_used": len(used),
-        "characters": sum(lengths),
-        "deciles": [round(cut) for cut in quantiles(lengths, n=10)]
-        if len(lengths) > 1
-        else lengths,
-    }
+    languages = {book.document: book.language for book in files.read(documents, Document)}
+    account = Account()
+    found = segment(
+        account.reading(files.read(paragraphs, Paragraph)),
+        languages,
+        params.answer_with,
+        Bounds(params.min_chars, params.max_chars),
+    )
+    files.write(passages, account.writing(required(ledger.sort(found), ledger)))
+    ledger.figures.update(account.figures())
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ class Project:
     def set(self, params: Mapping[str, object]) -> None:
         """Writes values into params.yaml by their dotted names."""
         yaml = YAML()
+        yaml.width = 4096  # no line of the file is wrapped
         path = self.folder / "params.yaml"
         sections: Any = yaml.load(path.read_text("utf-8"))
         for name, value in params.items():
