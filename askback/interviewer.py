@@ -50,12 +50,12 @@ FORMS = [
     "What was it about {phrase} that touched you?",
     "What has stayed with you of {phrase}?",
     "What did {phrase} tell you about people?",
-    "Where did {phrase} lead you?",
-    "What did you hope for when you thought of {phrase}?",
+    "What makes {phrase} worth remembering?",
+    "What would be lost without {phrase}?",
     "What should nobody forget about {phrase}?",
-    "Why do you begin to speak of {phrase} here?",
+    "What brought {phrase} back to you?",
     "How did you come to know about {phrase}?",
-    "What did {phrase} ask of you?",
+    "What did {phrase} stand for, in your eyes?",
 ]
 PLAIN_FORMS = [
     "What was on your mind then?",
@@ -88,13 +88,13 @@ ENDS_NO_PHRASE = re.compile(r"(?:..ed|ly|ful|ous|[ai]ble|less|ish|[’']s|\.)$")
 VAGUE_WORDS = """
     account aforesaid attempt beginning best better bit case chance chief circumstance
     circumstances concerning couple course day days deal degree effect end evening fact good
-    great greater greatest half hour hours idea instance kind larger latter length like little
-    long lot making man manner matter means men mention mere middle minute minutes moment month
-    months morning need night number occasion old one opportunity order others pair particular
-    people person place point possible present purpose quite rate remainder remaining rest
-    result said sake same second set several share short sight smaller sort state thing things
-    thought thousand time times trifle use usual want way ways week weeks word words worse worst
-    year years young
+    going great greater greatest half hour hours idea instance kind larger latter left length
+    like little long lot making man manner matter means men mention mere middle minute minutes
+    moment month months morning nearest need night number occasion old one opportunity order
+    others pair particular people person place point possible present purpose quite rate
+    remainder remaining rest result said sake same second set several share short sight smaller
+    sort state thing things thought thousand time times trifle use usual want way ways week
+    weeks word words worse worst year years young
     ah god lord madam oh sir yes
     january february april june july august september october november december
     monday tuesday wednesday thursday friday saturday sunday
@@ -207,10 +207,10 @@ def is_content_word(token: str) -> bool:
 
 @cache
 def stop_words() -> frozenset[str]:
-    """The English words that carry little meaning alone."""
+    """The English words that carry little meaning alone, and a letter's first."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS)
+    return frozenset([*ENGLISH_STOP_WORDS, "dear"])
 
 
 def seen_as_nouns(runs: Iterator[Run]) -> set[str]:
@@ -235,10 +235,13 @@ def noun_phrases(run: Run, nouns: set[str]) -> Iterator[str]:
 
 
 def up_to_noun(run: Run, nouns: set[str]) -> Sequence[str]:
-    """The run's words up to its last noun, as far as the book tells nouns from verbs."""
-    for end in range(len(run.words), 0, -1):
-        if run.words[end - 1] in nouns or run.words[end - 1][0].isupper():
+    """The run's words up to its first nouns, as far as the book tells nouns from verbs."""
+    before_nouns = 0
+    for is_noun, group in groupby(run.words, key=lambda w: w in nouns or w[0].isupper()):
+        end = before_nouns + len(list(group))
+        if is_noun:
             return run.words[:end]
+        before_nouns = end
     ends_well = run.after in SURELY_NOUN and not ENDS_NO_PHRASE.search(run.words[-1])
     return run.words if ends_well else ()
 

@@ -31,11 +31,10 @@ def summed_loss(model: PreTrainedModel, rows: Sequence[Row]) -> torch.Tensor:
     import torch
 
     longest = max(len(row.ids) for row in rows)
-    lengths = torch.tensor([[len(row.ids)] for row in rows], device=model.device)
-    real = torch.arange(longest, device=model.device) < lengths
     ids = padded([row.ids for row in rows], longest, 0).to(model.device)
     labels = padded([row.labels for row in rows], longest, IGNORED).to(model.device)
-    logits = model(input_ids=ids, attention_mask=real, use_cache=False).logits[:, :-1]
+    # No mask: causal attention looks to the left, and what fills a row up stands right of it.
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
     wanted = labels[:, 1:] != IGNORED
     return torch.nn.functional.cross_entropy(
         logits[wanted].float(), labels[:, 1:][wanted], reduction="sum"

@@ -21,10 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from askback.files import sync
+from pydantic import FiniteFloat
+
+from askback.files import adapter, sync
 from askback.records import Message
 
-SYNC_EVERY = 0.1  # seconds; what a power cut can take, where a sync costs some 4 ms
+SYNC_EVERY = 0.05  # seconds; half of what a power cut may take, for a sync takes time as well
 LINE = re.compile(rb'\{"sum":"([0-9a-f]{32})",(.*)', re.DOTALL)
 
 Verdict = Literal["answer", "refusal", "cut_off", "filtered"]
@@ -45,7 +47,7 @@ class Intent:
     """That a call is about to be made; counts as spent until its reply is there."""
 
     key: str
-    most: float  # what the call can cost at most, in US dollars
+    most: FiniteFloat  # what the call can cost at most, in US dollars
     nonce: str = field(default_factory=nonce)  # the call's; its reply has the same
 
 
@@ -60,7 +62,7 @@ class Reply:
     text: str
     verdict: Verdict
     usage: dict[str, int]  # tokens by their kind
-    price: float  # US dollars, on the day of the call
+    price: FiniteFloat  # US dollars, on the day of the call
     nonce: str
     time: str = field(default_factory=now)
 
@@ -183,16 +185,22 @@ def encode(record: Intent | Reply) -> bytes:
     return b'{"sum":"' + digest(body).encode() + b'",' + body + b"\n"
 
 
-def decode(line: bytes) -> Intent | Reply | None:
-    """The record of a line, or none where its bytes are not those that were written."""
+def decode(line: bytes) -> Intent | Reply:
+    """The record of a line; raises ValueError, saying why, where it is not to be believed."""
     found = LINE.fullmatch(line)
     if not found or digest(found[2]) != found[1].decode():
-        return None
-    record = json.loads(b"{" + found[2])
-    if "intent" in record:
-        return Intent(**record["intent"])
-    reply = record["reply"]
-    return Reply(**reply | {"messages": [Message(**message) for message in reply["messages"]]})
+        raise ValueError("damaged line; a copy of the file may have it whole")
+    try:
+        fields = json.loads(b"{" + found[2])
+        if "intent" in fields:
+            return adapter(Intent).validate_python(fields["intent"])
+        reply = adapter(Reply).validate_python(fields.get("reply"))
+        right = key(reply.model, reply.messages, reply.sampling)
+    except (ValueError, RecursionError):  # whole, but of another version or another hand
+        raise ValueError("neither an intent nor a reply") from None
+    if reply.key != right:
+        raise ValueError("its key is not that of its question")
+    return reply
 
 
 def read(folders: Iterable[Path]) -> Replies:
@@ -227,20 +235,10 @@ def records(folders: Iterable[Path]) -> Iterator[Intent | Reply]:
         for path in sorted(folder.glob("*.jsonl")):
             with path.open("rb") as file:
                 for number, line in enumerate(file, 1):
-                    record = decode(line.rstrip(b"\n\0"))
-                    if isinstance(record, Reply) and record.key != key_of(record):
-                        warn(path, number, "its key is not that of its question")
-                    elif record:
-                        yield record
-                    elif line.endswith(b"\n"):
-                        warn(path, number, "damaged line; a copy of the file may have it whole")
-
-
-def key_of(reply: Reply) -> str:
-    """The key that a reply should have."""
-    return key(reply.model, reply.messages, reply.sampling)
-
-
-def warn(path: Path, number: int, fault: str) -> None:
-    """One line on stderr about a record that is left out."""
-    print(f"{path}:{number}: skipped: {fault}", file=sys.stderr)
+                    try:
+                        record = decode(line.rstrip(b"\n\0"))
+                    except ValueError as fault:
+                        if line.endswith(b"\n"):
+                            print(f"{path}:{number}: skipped: {fault}", file=sys.stderr)
+                        continue
+                    yield record

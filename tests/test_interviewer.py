@@ -52,6 +52,8 @@ def phrases(text: str) -> list[str]:
         ("I asked my brother. My brother laughed.", ["your brother", "your brother"]),
         ("The sailor begged for the bread of a sailor.", ["the sailor", "the bread", "the sailor"]),
         ("We met Governor Keith in Rhode Island.", ["Governor Keith", "Rhode Island"]),
+        ("The scale came level. The level of the scale.", ["the scale", "the level", "the scale"]),
+        ("We wrote Dear Miss Gorrie.", ["Miss Gorrie"]),
         ("It was a long, tedious voyage.", []),
         ("Yesterday rained. Wolves howled.", []),
         ("The other day, at the end of a week.", []),

@@ -8,9 +8,9 @@ from askback.records import Dropped
 
 ITEMS: list[str | Dropped] = [
     "one",
-    Dropped("b", "short", "3 characters"),
+    Dropped("b", "verse", "four lines"),
     "two",
-    Dropped("a", "verse", "four lines"),
+    Dropped("a", "short", "3 characters"),
     Dropped("c", "short", "5 characters"),
     "three",
 ]
@@ -68,8 +68,8 @@ def test_the_dropped_are_written_with_their_reasons_and_details(tmp_path):
     ledger.save(None, tmp_path / "dropped.jsonl")
 
     assert list(files.read(tmp_path / "dropped.jsonl", Dropped)) == [
-        Dropped("b", "short", "3 characters"),
-        Dropped("a", "verse", "four lines"),
+        Dropped("b", "verse", "four lines"),
+        Dropped("a", "short", "3 characters"),
         Dropped("c", "short", "5 characters"),
     ]
 
