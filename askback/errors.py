@@ -6,7 +6,7 @@ Whatever is raised besides these is a bug and keeps its traceback.
 from typing import ClassVar
 
 
-class Halt(Exception):
+class Halt(Exception):  # noqa: N818  # a signal or a broken limit is no error
     """An end that the user is told about in one line."""
 
     exit_code: ClassVar[int]

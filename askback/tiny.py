@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -17,14 +17,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from askback.params import Section
 
 if TYPE_CHECKING:
-    import torch
     from transformers import MistralForCausalLM
 
 BOS, EOS = "<s>", "</s>"
 BOS_ID, EOS_ID = 0, 1  # the trainer numbers special tokens first
 CONTEXT = 2048  # positions
-STEP_TOKENS = 2048  # tokens a pre-training step sees, at least
-WARMUP = 10  # steps
+ROWS, ROW_TOKENS = 2, 256  # of a pre-training step
+WARMUP = 20  # steps
 
 
 class TinyParams(Section):
@@ -55,21 +54,26 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 
 def pretrain(texts: Sequence[str], tokenizer: Tokenizer, params: TinyParams) -> MistralForCausalLM:
-    """A model that has read `texts`, each as a document of its own, for `params.steps` steps."""
+    """A model that has read the paragraphs of `texts` for `params.steps` steps.
+
+    Each paragraph is a document of its own, so that the model learns where the author ends one.
+    """
     import torch
 
     torch.manual_seed(params.seed)
     model = untrained(tokenizer.get_vocab_size(), params)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
-    for step, rows in enumerate(batches(documents(texts, tokenizer), params.steps, params.seed)):
+    rows = batches(documents(texts, tokenizer), params.seed)
+    for step in range(params.steps):
         for group in optimizer.param_groups:
             group["lr"] = params.learning_rate * pace(step, params.steps)
-        loss = read(model, rows)
+        ids = torch.tensor(next(rows))
+        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        if step % 20 == 0 or step == params.steps - 1:
+        if step % 50 == 0 or step == params.steps - 1:
             print(f"tiny base: step {step + 1}/{params.steps}, loss {loss:.2f}", file=sys.stderr)
     return model
 
@@ -95,22 +99,24 @@ def untrained(vocabulary: int, params: TinyParams) -> MistralForCausalLM:
     return MistralForCausalLM(config)
 
 
-def documents(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
-    """Each text's ids between the marks of a document's beginning and end."""
-    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return [[BOS_ID, *encoding.ids[: CONTEXT - 2], EOS_ID] for encoding in encodings]
+def documents(texts: Iterable[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """Each paragraph's ids between the marks of a document's beginning and end."""
+    paragraphs = [paragraph for text in texts for paragraph in text.split("\n\n")]
+    encodings = tokenizer.encode_batch(paragraphs, add_special_tokens=False)
+    return [[BOS_ID, *encoding.ids, EOS_ID] for encoding in encodings]
 
 
-def batches(rows: Sequence[list[int]], steps: int, seed: int) -> Iterator[list[list[int]]]:
-    """`steps` batches of about STEP_TOKENS tokens, from shuffled pass after shuffled pass."""
+def batches(documents: Sequence[list[int]], seed: int) -> Iterator[list[list[int]]]:
+    """Rows of one length without end, from the documents in ever new orders, end to end."""
     order = random.Random(seed)
-    waiting: list[list[int]] = []
-    for _ in range(steps):
-        batch: list[list[int]] = []
-        while sum(map(len, batch)) < STEP_TOKENS:
-            waiting = waiting or order.sample(rows, len(rows))
-            batch.append(waiting.pop())
-        yield batch
+    stream: list[int] = []
+    while True:
+        while len(stream) < ROWS * ROW_TOKENS:
+            stream += [
+                id_ for document in order.sample(documents, len(documents)) for id_ in document
+            ]
+        yield [stream[row * ROW_TOKENS : (row + 1) * ROW_TOKENS] for row in range(ROWS)]
+        del stream[: ROWS * ROW_TOKENS]
 
 
 def pace(step: int, steps: int) -> float:
@@ -118,15 +124,3 @@ def pace(step: int, steps: int) -> float:
     if step < WARMUP:
         return (step + 1) / WARMUP
     return 0.55 + 0.45 * math.cos(math.pi * (step - WARMUP) / (steps - WARMUP))
-
-
-def read(model: MistralForCausalLM, rows: Sequence[list[int]]) -> torch.Tensor:
-    """The mean next-token loss of one batch."""
-    import torch
-
-    longest = max(map(len, rows))
-    ids = torch.tensor([row + [EOS_ID] * (longest - len(row)) for row in rows])
-    real = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
-    output = model(input_ids=ids, attention_mask=real, labels=ids.masked_fill(~real, -100))
-    loss: torch.Tensor = output.loss
-    return loss

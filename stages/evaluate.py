@@ -11,6 +11,7 @@ end by themselves, and how they read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from askback import conversations, files, model
@@ -46,13 +47,26 @@ def without_end_marks(rows: Iterable[Row], chat: Chat) -> list[Row]:
 
 
 def plain(conversation: Conversation, chat: Chat) -> Row:
-    """A conversation as a text of paragraphs, its answers supervised, with no ChatML in it."""
-    ids, labels = list(chat.bos_ids), [IGNORED] * len(chat.bos_ids)
+    """A conversation as one text without ChatML, a blank line between its messages.
+
+    Supervised are the answers; a token that reaches over an answer's edge is not.
+    """
+    contents = [message.content.strip() for message in conversation.messages]
+    ids = chat.encode_text("\n\n".join(contents))
+    labels = [IGNORED] * len(ids)
     for number, message in enumerate(conversation.messages):
-        piece = chat.encode_text(("\n\n" if number else "") + message.content.strip())
-        ids += piece
-        labels += piece if message.role == "assistant" else [IGNORED] * len(piece)
-    return Row(ids, labels)
+        if message.role == "assistant":
+            before = chat.encode_text("\n\n".join([*contents[:number], ""]))
+            through = chat.encode_text("\n\n".join(contents[: number + 1]))
+            start, end = shared(ids, before), shared(ids, through)
+            labels[start:end] = ids[start:end]
+    skipped = len(chat.bos_ids)
+    return Row([*chat.bos_ids, *ids], [IGNORED] * skipped + labels)
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def questions(conversations: Sequence[Conversation], count: int) -> list[Conversation]:

@@ -1,4 +1,4 @@
-"""Adds the adapter to the base's weights: reads models/base/ and models/adapter/, writes models/merged/.
+"""Adds the adapter to the base: reads models/base/ and models/adapter/, writes models/merged/.
 
 python -m stages.merge models/base models/adapter models/merged --metrics metrics/merge.json
 
@@ -137,7 +137,7 @@ def nf4(weight: torch.Tensor) -> torch.Tensor:
 def write_shards(
     tensors: Iterable[tuple[str, torch.Tensor]], folder: Path, shard_bytes: float
 ) -> None:
-    """Writes safetensors of about `shard_bytes` each as transformers names them, with their index."""
+    """Writes safetensors of about `shard_bytes` each, named as transformers does, with an index."""
     from safetensors.torch import save_file
 
     shards: list[list[str]] = []

@@ -169,7 +169,7 @@ def read_measures(metrics: Path) -> dict[str, Any]:
     evaluated = evaluation.read(metrics / "evaluate.json")
     counts = {stage: read_metrics(metrics / f"{stage}.json") for stage in UNITS}
     curves = metrics / "curves"
-    learnt, held_out = (counts["chatml"][side]["chapters"] for side in SIDES)
+    learnt, held_out = (counts["chatml"]["chapters"][side] for side in SIDES)
     return {
         "evaluated": evaluated,
         "verdict": verdict(evaluated),

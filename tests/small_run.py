@@ -202,13 +202,12 @@ def write_metrics(metrics: Path, count: int) -> None:
             "lines_left_out": {"running heads": 44},
         },
         "segment": {"kept": count, "dropped": {"contents": 5, "too short": 9}},
-        "questions": {"kept": count, "dropped": {}, "asked by": "embedded"},
+        "questions": {"kept": count, "dropped": {}, "asked_by": {"embedded": count}},
         "chatml": {
             "kept": count,
             "dropped": {},
-            "train": {"chapters": len(CHAPTERS) - 1},
-            "validation": {"chapters": 1},
-            "held_out_chapters": [f"ferry: {HELD_OUT}"],
+            "chapters": {"train": len(CHAPTERS) - 1, "validation": 1},
+            "held_out": [{"document": "ferry", "chapter": HELD_OUT}],
         },
         "tokenize": {"kept": count, "dropped": {}, "max_length": 1024},
         "evaluate": {

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -88,9 +89,9 @@ def test_a_base_that_knows_chatml_keeps_its_own_marks(source, tmp_path):
 
 def test_a_folder_is_pinned_by_its_bytes(source, tmp_path):
     (tmp_path / "base").mkdir()
-    with pytest.raises(UserError, match="is not pinned; write base.sha256: [0-9a-f]{64}"):
+    with pytest.raises(UserError, match=r"is not pinned; write base\.sha256: [0-9a-f]{64}"):
         adopt(params(source), tmp_path / "base")
-    with pytest.raises(UserError, match="is not what base.sha256 says"):
+    with pytest.raises(UserError, match=r"is not what base\.sha256 says"):
         adopt(params(source, "0" * 64), tmp_path / "base")
 
 
@@ -133,7 +134,7 @@ class Trap:
     def __init__(self, canary: Path) -> None:
         self.canary = canary
 
-    def __reduce__(self) -> tuple[type[Path], tuple[str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         return open, (str(self.canary), "w")
 
 

@@ -2,13 +2,19 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 
-STAGES = ["extract", "segment", "questions", "chatml", "base", "tokenize", "train", "merge", "evaluate", "report", "gate"]
+# fmt: off
+STAGES = [
+    "extract", "segment", "questions", "chatml", "base", "tokenize",
+    "train", "merge", "evaluate", "report", "gate",
+]
+# fmt: on
 
 # What runs again when a stage's outputs change, in the order of the pipeline.
 AFTER = {
@@ -70,8 +76,9 @@ READ_BY = {
 }
 
 
-def yaml(name: str) -> dict:
-    return YAML(typ="safe", pure=True).load((ROOT / name).read_text("utf-8"))
+def yaml(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / name).read_text("utf-8"))
+    return value
 
 
 def leaves(value: object, key: str = "") -> list[str]:
@@ -80,7 +87,7 @@ def leaves(value: object, key: str = "") -> list[str]:
     return [leaf for k, v in value.items() for leaf in leaves(v, f"{key}.{k}" if key else k)]
 
 
-def paths(stage: dict, *kinds: str) -> list[str]:
+def paths(stage: dict[str, Any], *kinds: str) -> list[str]:
     """The paths under `kinds` of a stage, with or without options."""
     entries = [entry for kind in kinds for entry in stage.get(kind, [])]
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]

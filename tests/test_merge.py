@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from askback import model
 from askback.chat import IM_END, PAD, Chat
 from askback.records import Message
-from stages.merge import Adapter, merged_tensors, model_card, write_settings, write_shards
+from stages.merge import Adapter, Into, merged_tensors, model_card, write_settings, write_shards
 from stages.train import new_rows
 from tests.bases import write_base
 from tests.test_base import adopted
@@ -39,14 +39,14 @@ def trained(base: Path, folder: Path, quantize: model.Quantize) -> torch.nn.Modu
     tuned = get_peft_model(network, config).eval()
     torch.manual_seed(1)
     with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
+        for parameter in tuned.parameters():
             if parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
-    tuned.save_pretrained(folder, save_embedding_layers=False)
+    tuned.save_pretrained(str(folder), save_embedding_layers=False)
     return tuned
 
 
-def merge(base: Path, adapter: Path, folder: Path, into: str, shard_bytes: float = 1e9) -> Path:
+def merge(base: Path, adapter: Path, folder: Path, into: Into, shard_bytes: float = 1e9) -> Path:
     folder.mkdir()
     write_shards(merged_tensors(base, Adapter(adapter), into), folder, shard_bytes)
     write_settings(base, folder)

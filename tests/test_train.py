@@ -11,8 +11,7 @@ from safetensors.torch import load_file
 from askback import files, tokens
 from askback.chat import Chat
 from askback.ledger import Ledger
-from askback.records import Message
-from askback.tokens import TokenRow
+from askback.records import Message, TokenRow
 from stages import train
 from tests.bases import TEXT, write_base
 from tests.test_base import adopted

@@ -1,16 +1,16 @@
 """Set the sample book: `python data/sample/set.py` writes half-hundredweight.pdf beside this file.
 
-Only the fonts inside the `typst` package are used and the date is fixed, so two runs give the same bytes.
+The fonts are those inside the `typst` package and the date is fixed, so two runs give equal bytes.
 """
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typst
 
 HERE: Path = Path(__file__).resolve().parent
 SLUG: str = "half-hundredweight"
-DATE: datetime = datetime(2026, 11, 24, tzinfo=timezone.utc)
+DATE: datetime = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def main() -> None:
