@@ -63,7 +63,9 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
 
 def explain(name: str, section: type[Section], error: ValidationError) -> str:
     """The first fault as `segment.max_char: unknown key; did you mean max_chars?`."""
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A misspelt key is missing as well: the name that is there says more.
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     key = ".".join([name, *map(str, fault["loc"])])
     if fault["type"] == "extra_forbidden":
         known = known_keys(section, fault["loc"][:-1])
