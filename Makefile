@@ -49,7 +49,7 @@ book: setup ## set the sample book
 
 # One version of a package for all platforms and Pythons, so that all make the same bytes.
 lock: .venv/bin/uv ## bring requirements.lock up to pyproject.toml; ARGS=--upgrade for all that is new
-	echo '$(TORCH)' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile pyproject.toml - --extra dev \
+	echo '$(TORCH)' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile pyproject.toml - --extra dev --extra serve \
 		--universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
 		--output-file requirements.lock --quiet $(ARGS)
 	awk '/^[a-z]/ { keep = !/^(torch|triton|cuda-|nvidia-)/ } /^#/ || keep' requirements.lock >.venv/lock

@@ -41,8 +41,8 @@ class Ledger:
         """Writes counts and figures as JSON and the dropped as JSON lines, and prints the sum."""
         reasons = self.reasons()
         if metrics:
-            counts = {"kept": self.kept, "dropped": reasons, **self.figures}
-            files.write_json(metrics, counts)
+            counts = {"kept": self.kept, "dropped": reasons} if self.kept or reasons else {}
+            files.write_json(metrics, counts | self.figures)
         if dropped:
             files.write(dropped, self.dropped)
         if self.kept or reasons:

@@ -171,6 +171,7 @@ def load_plain(folder: Path, precision: Precision, quantize: Quantize = "none") 
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    quieten()
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     nf4 = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
@@ -191,6 +192,21 @@ def load_plain(folder: Path, precision: Precision, quantize: Quantize = "none") 
             # training after it would differ from training that has not evaluated yet.
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]  # a plain flag
     return model
+
+
+def quieten() -> None:
+    """Keeps the libraries' progress bars and notices to developers off the user's screen."""
+    import logging
+    import warnings
+
+    from transformers.utils import logging as transformers_logging
+
+    logging.getLogger("bitsandbytes").setLevel(
+        logging.ERROR
+    )  # a kernel that this run has no use for
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
 
 
 def add_rows(model: PreTrainedModel, folder: Path) -> None:

@@ -40,6 +40,7 @@ def build_tiny(train: Path, folder: Path, params: TinyParams) -> Base:
     """Tokenizer, config and weights of `tiny`, written into `folder`."""
     import torch
 
+    model.quieten()
     texts = list(answers(train))
     tokenizer = tiny.train_tokenizer(texts, params.vocabulary)
     network = tiny.pretrain(texts, tokenizer, params)

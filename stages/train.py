@@ -125,6 +125,12 @@ def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, obje
     }
 
 
+def in_order(path: Path) -> dict[str, Any]:
+    """The adapter's config as PEFT reads it, the same bytes on every run: PEFT writes a set."""
+    config = model.read_json(path)
+    return config | {"target_modules": sorted(config["target_modules"])}
+
+
 def write_curve(path: Path, history: Iterable[dict[str, float]], key: str) -> list[float]:
     """Writes one loss over the steps as CSV; returns its values."""
     points = [(int(entry["step"]), entry[key]) for entry in history if key in entry]
@@ -157,8 +163,8 @@ def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> Non
     best = saved.folder / f"checkpoint-{trainer.state.best_global_step}"
     with files.whole(adapter) as folder:
         folder.mkdir()
-        for name in ["adapter_config.json", "adapter_model.safetensors"]:
-            shutil.copy(best / name, folder)
+        shutil.copy(best / "adapter_model.safetensors", folder)
+        files.write_json(folder / "adapter_config.json", in_order(best / "adapter_config.json"))
     with files.whole(curves) as folder:
         folder.mkdir()
         write_curve(folder / "train.csv", trainer.state.log_history, "loss")

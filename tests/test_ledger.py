@@ -90,7 +90,7 @@ def test_the_files_are_written_though_nothing_was_counted(tmp_path):
     """DVC asks for every out."""
     Ledger().save(tmp_path / "metrics.json", tmp_path / "dropped.jsonl")
 
-    assert json.loads((tmp_path / "metrics.json").read_text()) == {"kept": 0, "dropped": {}}
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {}
     assert (tmp_path / "dropped.jsonl").read_bytes() == b""
 
 

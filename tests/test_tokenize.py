@@ -210,7 +210,7 @@ def test_a_side_without_a_row_is_an_error_and_nothing_is_written(folder):
             "tokenize.max_length: input should be greater than 0",
         ),
         ("{max_length: 8, train_on: all}", "tokenize.train_on: input should be 'answers' or"),
-        ("{max_len: 8, train_on: answers}", "tokenize.max_length: missing"),
+        ("{max_len: 8, train_on: answers}", "tokenize.max_len: unknown key"),
     ],
 )
 def test_a_mistaken_param_is_one_line_and_exit_code_2(folder, section, complaint):
