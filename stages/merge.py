@@ -33,8 +33,8 @@ CARD = """---
 
 Answers questions as the author of the text it was tuned on. Its chat template is ChatML:
 
-    transformers serve
-    transformers chat THIS_FOLDER max_new_tokens=1024
+    transformers serve THIS_FOLDER
+    transformers chat THIS_FOLDER http://localhost:8000 max_new_tokens=1024
 
 Text that itself holds ChatML's marks is parsed as turns by servers that apply the template; strip
 the marks from what users type.

@@ -1,7 +1,10 @@
 """The whole: what a person sees who runs it, changes it, or kills it."""
 
+import contextlib
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import time
@@ -146,11 +149,11 @@ def checkpoints(project: Project) -> list[Path]:
     return sorted(project.folder.glob(".askback/checkpoints/*/checkpoint-*/manifest.json"))
 
 
-def start(project: Project, **env: str) -> subprocess.Popen[bytes]:
-    """`dvc repro train` in a process group of its own, running."""
+def start(project: Project, *targets: str) -> subprocess.Popen[bytes]:
+    """`dvc repro` in a process group of its own, running."""
     return subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", "train"], cwd=project.folder,
-        env=environment(**env), start_new_session=True,
+        [sys.executable, "-m", "dvc", "repro", *targets], cwd=project.folder,
+        env=environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -168,7 +171,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(victim, tokenized, undist
     if victim == "stage":
         kill_stage_at_checkpoint(project, tmp_path)
     else:
-        process = start(project)
+        process = start(project, "train")
         wait_for_checkpoint(project)
         if victim == "dvc":
             process.kill()
@@ -206,7 +209,7 @@ sys.exit(stage.returncode & 0xFF)
 
 def test_after_a_kill_a_changed_param_starts_training_over_and_says_why(tokenized, tmp_path):
     project = tokenized.copy(tmp_path / "project")
-    process = start(project)
+    process = start(project, "train")
     wait_for_checkpoint(project)
     os.killpg(process.pid, 9)
     process.wait()
@@ -215,6 +218,22 @@ def test_after_a_kill_a_changed_param_starts_training_over_and_says_why(tokenize
     output = again.stdout + again.stderr
     assert "starting over: train.learning_rate was 0.002, is 5e-05" in output
     assert "going on" not in output
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", range(10))
+def test_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(seed, finished, tmp_path):
+    project = Project.create(tmp_path / "project")
+    process = start(project)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(random.Random(seed).uniform(1, 40))  # a run takes about half a minute
+    if process.returncode is None:
+        os.killpg(process.pid, 9)
+        process.wait()
+    project.dvc("repro")
+    stages = list(finished.lock())[:-1]  # the gate has no outputs
+    assert project.md5s(*stages) == finished.md5s(*stages)
+    assert project.dvc("status").stdout.strip() == "Data and pipelines are up to date."
 
 
 def test_a_book_full_of_control_marks_puts_no_control_id_into_any_text(tmp_path):
@@ -290,3 +309,40 @@ def write_empty_pipeline(empty: Project, like: Project) -> None:
     empty.run("git", "init", "-q")
     empty.dvc("init", "-q")
     empty.dvc("repro")
+
+
+def test_the_merged_folder_is_served_and_talked_to_with_plain_transformers(finished, tmp_path):
+    port = str(free_port())
+    transformers = str(Path(sys.executable).with_name("transformers"))
+    server = subprocess.Popen(
+        [transformers, "serve", "models/merged", "--port", port], cwd=finished.folder,
+        env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for_server(int(port), server)
+        talk = subprocess.run(
+            [transformers, "chat", "models/merged", f"http://localhost:{port}", "max_new_tokens=9"],
+            input="Why did you stay?\n!exit\n", cwd=tmp_path, env=environment(HF_HUB_OFFLINE="0"),
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    finally:
+        server.terminate()
+        server.wait()
+    said = talk.stdout.split("<models/merged>:")[1].split("<")[0]
+    assert said.strip(), talk.stdout + talk.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_server(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while server.poll() is None and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise AssertionError("transformers serve did not start")
