@@ -95,6 +95,8 @@ def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
         learning_rate=params.learning_rate,
         lr_scheduler_type="constant",
         optim="paged_adamw_32bit" if torch.cuda.is_available() else "adamw_torch",
+        gradient_checkpointing=torch.cuda.is_available(),  # memory is short there
+        gradient_checkpointing_kwargs={"use_reentrant": False},
         max_grad_norm=0.3,  # as QLoRA's authors clip
         eval_strategy="epoch",
         save_strategy="epoch",

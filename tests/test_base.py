@@ -1,6 +1,7 @@
 """The base: built or adopted, pinned, safe, and ready for ChatML."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -207,7 +208,7 @@ def run_stage(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "train.parquet").touch()
     command = [sys.executable, "-m", "stages.base", "train.parquet", "models/base"]
     root = Path(__file__).parents[1]
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -41,8 +41,11 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def token_row(chat: Chat, number: int) -> TokenRow:
-    said = [Message("user", f"What of the rain, {number}?"), Message("assistant", TEXT[number % 2])]
+def token_row(chat: Chat, number: int, answer: str | None = None) -> TokenRow:
+    said = [
+        Message("user", f"What of the rain, {number}?"),
+        Message("assistant", answer or TEXT[number % 2]),
+    ]
     encoded = chat.encode(said, "answers")
     return TokenRow(str(number), "book", encoded.ids, encoded.labels)
 
@@ -86,7 +89,10 @@ def test_the_adapter_holds_lora_and_two_rows_and_nothing_of_the_base(workplace):
 
 
 def test_the_epoch_with_the_lowest_held_out_loss_is_kept(workplace):
-    write_params(epochs=6, learning_rate=0.3)  # so high that it gets worse again
+    chat = Chat.load(Path("base"))
+    strange = [token_row(chat, number, "zxqj0192%&$KVW" * 8) for number in range(3)]
+    tokens.write(Path("tokens/validation.arrow"), strange)  # more training makes these less likely
+    write_params(epochs=6)
     ledger = run()
     losses = [loss for _, loss in curve("adapter-curves/held_out.csv")]
     best = losses.index(min(losses))
