@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from askback import files
+from askback.errors import UserError
 from askback.records import Message
 
 BEFORE, AFTER = ["old", "older"], ["new", "newer", "newest"]
@@ -53,7 +54,7 @@ def found(kind: str, path: Path) -> list[str] | str | None:
         if kind == "file":
             return path.read_text().split(" ")
         return [file.read_text() for file in sorted((path / "more").iterdir())]
-    except Exception as error:  # a third state, whatever it is
+    except (UserError, OSError, ValueError) as error:  # a third state, neither old nor new
         return repr(error)
 
 

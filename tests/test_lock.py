@@ -44,22 +44,28 @@ def test_a_lock_that_is_held_is_refused_once_patience_is_over():
         assert 0.3 < time.monotonic() - start < 3
 
 
+def free(path: Path) -> bool:
+    """That nobody else holds the lock of `path`; WorldError where somebody does."""
+    with locked(path, patience=0.0):
+        return True
+
+
 def test_a_lock_is_free_after_the_block():
-    for _ in range(2):
-        with locked(Path("out"), patience=0.0):
-            pass
+    with locked(Path("out")):
+        pass
+    assert free(Path("out"))
 
 
 def test_a_lock_is_free_after_a_block_that_raised():
     with pytest.raises(ValueError, match="enough"), locked(Path("out")):
         raise ValueError("enough")
-    with locked(Path("out"), patience=0.0):
-        pass
+    assert free(Path("out"))
 
 
 def test_other_outputs_are_free():
-    with locked(Path("out")), locked(Path("out2"), patience=0.0), locked(Path("a/out"), 0.0):
-        pass
+    with locked(Path("out")):
+        assert free(Path("out2"))
+        assert free(Path("a/out"))
 
 
 def test_one_path_by_two_names_is_one_lock(tmp_path):
