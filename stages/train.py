@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from askback import chat, checkpoints, files, loss, model
 from askback import tokens as token_files
 from askback.checkpoints import Checkpoints
@@ -33,17 +35,17 @@ if TYPE_CHECKING:
 class LoraParams(Section):
     """The adapter: its rank, its scale alpha / r, and its dropout."""
 
-    r: int
-    alpha: int
-    dropout: float
+    r: int = Field(ge=1)
+    alpha: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
 
 
 class TrainParams(Section):
     """How the adapter is trained."""
 
-    epochs: int
-    batch: int  # conversations that one optimizer step learns from
-    learning_rate: float  # constant
+    epochs: int = Field(ge=1)
+    batch: int = Field(ge=1)  # conversations that one optimizer step learns from
+    learning_rate: float = Field(gt=0)  # constant
     quantize: Quantize
     precision: Precision
     lora: LoraParams
@@ -116,8 +118,10 @@ def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
 
 def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, object]:
     """Everything that shapes a run, by name: its data, its base, its params and its code."""
+    from askback import trainer
+
     code = hashlib.sha256()
-    for module in [__file__, model.__file__, loss.__file__]:
+    for module in [__file__, model.__file__, loss.__file__, trainer.__file__]:
         code.update(Path(module).read_bytes())
     return {
         "data": files.sha256(tokens / token_files.MANIFEST),
