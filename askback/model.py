@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from askback import files
 from askback.errors import UserError, WorldError
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 NEEDED = ["*.safetensors", "*.json"]  # of a Hub repository; no pickles, no code
@@ -148,6 +149,19 @@ def empty(folder: Path) -> PreTrainedModel:
             AutoConfig.from_pretrained(folder)
         )
     return model
+
+
+def tensors(
+    folder: Path, wanted: Collection[str] | None = None
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """A folder's tensors by name, or the `wanted` ones of them; one in memory at a time."""
+    from safetensors import safe_open
+
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as shard:
+            for name in shard.keys():  # noqa: SIM118  # safe_open is no mapping
+                if wanted is None or name in wanted:
+                    yield name, shard.get_tensor(name)
 
 
 def fingerprint(folder: Path, names: Iterable[str]) -> str:

@@ -9,7 +9,6 @@ the mean of the old rows, computed once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from askback.stage import In, Out, run
 from askback.tiny import TinyParams
 
 if TYPE_CHECKING:
-    import torch
     from tokenizers import Tokenizer
 
 
@@ -153,13 +151,17 @@ def save_config(source: Path, folder: Path, tokenizer: Tokenizer) -> None:
 
 
 def save_rows(source: Path, folder: Path, old: int, count: int) -> None:
-    """The new tokens' rows: in each embedding matrix the mean of its `old` rows, in its dtype."""
+    """The new tokens' rows: in each embedding matrix the mean of its `old` rows, in fp32."""
     from safetensors.torch import save_file
 
+    names = embeddings(source)
     rows = {
-        name: tensor(source, name)[:old].float().mean(0).expand(count, -1).contiguous()
-        for name in embeddings(source)
+        name: matrix[:old].float().mean(0).expand(count, -1).contiguous()
+        for name, matrix in model.tensors(source, names)
     }
+    for name in names:
+        if name not in rows:
+            raise UserError(f"{source}: no tensor {name} in its safetensors; fetch the base again")
     save_file(rows, folder / model.ROWS)
 
 
@@ -170,18 +172,6 @@ def embeddings(source: Path) -> list[str]:
     tied = network.config.tie_word_embeddings
     names = [name for name, parameter in network.named_parameters() if id(parameter) in both]
     return names[:1] if tied else names
-
-
-def tensor(source: Path, name: str) -> torch.Tensor:
-    """One tensor of the base's safetensors, sharded or not; UserError where it is missing."""
-    from safetensors import safe_open
-
-    for path in sorted(source.glob("*.safetensors")):
-        with safe_open(path, "pt") as shard:
-            if name in shard.keys():  # noqa: SIM118  # safe_open has no __contains__
-                found: torch.Tensor = shard.get_tensor(name)
-                return found
-    raise UserError(f"{source}: no tensor {name} in its safetensors; fetch the base again")
 
 
 def main(train: In, base: Out, ledger: Ledger) -> None:
@@ -195,7 +185,7 @@ def main(train: In, base: Out, ledger: Ledger) -> None:
             else adopt(params, folder)
         )
         made.save(folder)
-    vocabulary = json.loads((base / "config.json").read_text("utf-8"))["vocab_size"]
+    vocabulary = model.read_json(base / "config.json")["vocab_size"]
     ledger.figures |= {"model": made.model, "vocabulary": vocabulary, "sha256": made.sha256}
 
 

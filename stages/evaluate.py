@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from askback import conversations, files, model
 from askback import tokens as token_files
 from askback.chat import Chat
@@ -33,8 +35,8 @@ BATCH = 24  # questions answered side by side
 class EvaluateParams(Section):
     """How many held-out questions are answered, and at what length an answer is cut."""
 
-    prompts: int
-    max_new_tokens: int
+    prompts: int = Field(ge=1)
+    max_new_tokens: int = Field(ge=1)
     precision: Precision
 
 

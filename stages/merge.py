@@ -89,7 +89,7 @@ def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[s
 
     first = load_file(base / model.ROWS) if (base / model.ROWS).is_file() else {}
     new_ids = list(Base.of(base).new_tokens.values())
-    for name, weight in tensors(model.weights(base)):
+    for name, weight in model.tensors(model.weights(base)):
         module = name.removesuffix(".weight")
         if name in first:
             weight = with_rows(weight, dict(zip(new_ids, first[name], strict=True)))
@@ -99,18 +99,6 @@ def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[s
             start = nf4(weight) if into == "nf4" else weight.float()
             weight = (start + delta).to(weight.dtype)
         yield name, weight
-
-
-def tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of a folder's safetensors, one in memory at a time."""
-    from safetensors import safe_open
-
-    for path in sorted(folder.glob("*.safetensors")):
-        if path.name == model.ROWS:
-            continue
-        with safe_open(path, "pt") as shard:
-            for name in shard.keys():  # noqa: SIM118  # safe_open is no mapping
-                yield name, shard.get_tensor(name)
 
 
 def with_rows(weight: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> torch.Tensor:
