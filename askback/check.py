@@ -10,7 +10,7 @@ import stages
 from askback import params
 from askback.errors import UserError
 from askback.params import PARAMS, Persona, Section
-from askback.pdf import MISSING
+from askback.reading.pdf import MISSING
 
 HELP = "check params.yaml and this machine"
 EXAMPLES = """example:

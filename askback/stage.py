@@ -120,6 +120,20 @@ def stop_when_orphaned(every: float = 0.5) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def end_with_parent() -> None:
+    """In a worker process: ends it when the process that started it does, however that ends."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(WorldError.exit_code)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def ancestors() -> tuple[int, ...]:
     """The ids of dvc's process and of the shell between, where /bin/sh did not exec the stage."""
     parent = os.getppid()

@@ -1,114 +1,188 @@
-"""Extract reads a folder of books (PDF, TXT) and writes their documents and paragraphs.
+"""Extract reads a folder of books and writes their documents and paragraphs.
 
     python -m stages.extract BOOKS DOCUMENTS PARAGRAPHS
 
-Running heads and page numbers are left out; contents, title pages and footnotes keep to kinds of
-their own.
+Running heads, page numbers and hidden text are left out; contents, title pages and notes keep to
+kinds of their own. A book that was read before, as it is, is not read again.
 """
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import Literal
 
-from askback import files, furniture, layout, pdf, plaintext
-from askback.blocks import Block, blocks
-from askback.books import Book, find, sidecar
-from askback.chapters import paragraphs
+from askback import files
+from askback.errors import UserError, WorldError
 from askback.ledger import Ledger
 from askback.params import Section, load
-from askback.records import Document, Dropped, Paragraph
-from askback.spelling import Spelling
-from askback.stage import In, Out, run
+from askback.reading import epub, extracted, html, markdown, pdf, plaintext
+from askback.reading.account import Account
+from askback.reading.books import Book, find, sidecar
+from askback.reading.chapters import paragraphs as in_chapters
+from askback.reading.extracted import Extracted
+from askback.records import Document, Dropped
+from askback.stage import In, Out, end_with_parent, run
+from askback.terminal import visible
+
+READERS = {
+    ".pdf": pdf.read,
+    ".epub": epub.read,
+    ".html": html.read,
+    ".htm": html.read,
+    ".xhtml": html.read,
+    ".md": markdown.read,
+    ".markdown": markdown.read,
+    ".txt": plaintext.read,
+}
+LIBRARIES = ("ftfy", "lxml", "markdown-it-py", "py3langid", "pypdfium2", "pyspellchecker")
 
 
-class Extract(Section):
-    """The `extract` section."""
+class ExtractParams(Section):
+    """Which books, and what becomes of those that cannot be read."""
 
     books: str  # the folder; dvc.yaml puts it on the command line
+    on_bad_pages: Literal["fail", "drop"]
 
 
-@dataclass
-class Account:
-    """What is counted while the books go by."""
-
-    documents: list[Document] = field(default_factory=list)
-    chapters: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    lines: Counter[str] = field(default_factory=Counter)  # that are no text, by bucket
-    characters: Counter[str] = field(default_factory=Counter)
-    pages_without_text: int = 0
-
-
-def extract(shelf: Iterable[Book | Dropped], account: Account) -> Iterator[Paragraph | Dropped]:
-    """The paragraphs of all books, one book after the other; what is no book passes through."""
-    for book in shelf:
-        if isinstance(book, Dropped):
-            yield book
-            continue
-        document, found = read(book, account)
-        account.documents.append(document)
-        chapters = set()
-        for paragraph in paragraphs(document.document, found):
-            account.kinds[paragraph.kind] += 1
-            account.characters["unreadable"] += paragraph.text.count("\ufffd")
-            chapters.add(paragraph.chapter)
-            yield paragraph
-        account.chapters += len(chapters - {""})
-
-
-def read(book: Book, account: Account) -> tuple[Document, list[Block]]:
-    """The book's document, and its blocks in order."""
-    said = sidecar(book.path)
-    title, author = said.title, said.author
-    if book.path.suffix.lower() == ".pdf":
-        found = pdf.read(book.path)
-        account.pages_without_text += sum(not page.lines for page in found.pages)
-        account.lines += furniture.remove(found.pages)
-        pdf.require_text(book.path, found.pages)
-        title, author = title or found.title, author or found.author
-        result, controls = pdf_blocks(found.pages), found.controls
-    else:
-        result, controls = plaintext.read(book.path)
-    account.characters["control"] += controls
+def read_book(book: Book, path: Path) -> str | None:
+    """Reads the book and keeps what it gave at `path`; what the user must know, if it cannot."""
+    try:
+        said, account = sidecar(book.path), Account()
+        text = READERS[book.path.suffix.lower()](book.path, said.language, account)
+    except UserError as error:
+        return visible(str(error))
     document = Document(
         document=book.name,
         path=book.place,
-        title=title or Path(book.name).name,
-        author=author,
-        language=said.language,
+        title=said.title or text.title or Path(book.name).name,
+        author=said.author or text.author,
+        language=said.language or text.language,
         licence=said.licence,
-        sha256=files.sha256(book.path),
+        sha256=book.sha256,
     )
-    return document, result
+    found = list(in_chapters(book.name, text.blocks, account))
+    if account.missing:
+        raise AssertionError(f"{book.path}: {account.missing} characters are in no bucket")
+    extracted.save(path, Extracted.of(document, text, account, found), found)
+    return None
 
 
-def pdf_blocks(pages: list[pdf.Page]) -> list[Block]:
-    """The blocks on a PDF's pages."""
-    spelling = Spelling(line.text for page in pages for line in page.lines)
-    rows, setting = layout.rows(pages, spelling)
-    return blocks(rows, setting, spelling)
-
-
-def figures(account: Account) -> dict[str, object]:
-    """The account as the ledger's figures."""
+def places(shelf: Sequence[Book]) -> dict[Book, Path]:
+    """Where each book is kept, as it is now and as our code and others' would read it."""
+    poppler = pdf.version() if any(book.path.suffix.lower() == ".pdf" for book in shelf) else ""
+    readers = [extracted.code(), poppler, *map(version, LIBRARIES)]
     return {
-        "documents": len(account.documents),
-        "chapters": account.chapters,
-        "kinds": dict(account.kinds),
-        "lines_left_out": dict(account.lines),
-        "characters": dict(account.characters),
-        "pages_without_text": account.pages_without_text,
+        book: extracted.place(
+            book.name, book.place, book.sha256, sidecar(book.path).model_dump(), *readers
+        )
+        for book in shelf
     }
+
+
+def read_missing(todo: Sequence[tuple[Book, Path]]) -> Iterator[tuple[Book, str]]:
+    """Reads the books, over the cores where there are several; which cannot be read, and why."""
+    told = over_cores(todo) if len(todo) > 1 else (read_book(*item) for item in todo)
+    for (book, _), error in zip(todo, told, strict=True):
+        if error:
+            yield book, error
+        else:
+            print(f"read {visible(str(book.path))}", file=sys.stderr)
+
+
+def over_cores(todo: Sequence[tuple[Book, Path]]) -> Iterator[str | None]:
+    """What `read_book` says of each book, in order. Nothing goes on after an interruption."""
+    workers = min(len(todo), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool:
+        try:
+            yield from pool.map(read_book, *zip(*todo, strict=True))
+        except BrokenProcessPool:
+            raise WorldError("a reader was killed; make memory free and run again") from None
+        finally:
+            for child in active_children():
+                child.terminate()
+
+
+def judge(failed: Mapping[Book, str], heads: Mapping[Book, Extracted], drop: bool) -> list[Dropped]:
+    """What cannot be read, as dropped records.
+
+    Raises UserError with a line for each book unless `drop` is set, or where no book is left.
+    """
+    bad = {book: head.bad_pages for book, head in heads.items() if head.bad_pages}
+    lines = [*failed.values(), *(pdf.complaint(book.path, pages) for book, pages in bad.items())]
+    if lines and not (drop and heads):
+        raise UserError("\n".join(lines))
+    return [
+        *(Dropped(book.place, "unreadable_book", error) for book, error in failed.items()),
+        *(
+            Dropped(f"{book.name} page {page}", reason, "a page without readable text")
+            for book, pages in bad.items()
+            for page, reason in sorted(pages.items())
+        ),
+    ]
+
+
+def copies(shelf: Iterable[Book]) -> Iterator[tuple[Book, Dropped]]:
+    """The books that are the same file as an earlier one."""
+    first: dict[str, Book] = {}
+    for book in shelf:
+        original = first.setdefault(book.sha256, book)
+        if original is not book:
+            yield book, Dropped(book.place, "same_book", f"the same file as {original.place}")
+
+
+def figures(heads: Sequence[Extracted]) -> dict[str, object]:
+    """The counts of all books together, and where each book's characters went."""
+    return {
+        "documents": len(heads),
+        "chapters": sum(head.chapters for head in heads),
+        "kinds": total(head.kinds for head in heads),
+        "characters": {
+            "read": sum(head.read for head in heads),
+            "kept": total(head.kept for head in heads),
+            "left_out": total(head.left_out for head in heads),
+        },
+        "hyphens": total(head.hyphens for head in heads),
+        "pages_without_text": sum(head.pages_without_text for head in heads),
+        "by_document": {
+            head.document.document: {
+                "read": head.read, "kept": head.kept, "left_out": head.left_out
+            }
+            for head in heads
+        },
+    }  # fmt: skip
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sums of equal keys."""
+    return dict(sum(map(Counter, counts), Counter()))
 
 
 def main(books: In, documents: Out, paragraphs: Out, ledger: Ledger) -> None:
     """Books become paragraphs, whole and in order."""
-    load("extract", Extract)
-    account = Account()
-    files.write(paragraphs, ledger.sort(extract(find(books), account)))
-    files.write(documents, account.documents)
-    ledger.figures.update(figures(account))
+    params = load("extract", ExtractParams)
+    found = list(find(books, READERS))
+    shelf = [item for item in found if isinstance(item, Book)]
+    twice = dict(copies(shelf))
+    stored = places([book for book in shelf if book not in twice])
+    missing = [(book, path) for book, path in stored.items() if extracted.load(path) is None]
+    failed = dict(read_missing(missing))
+    heads = {book: head for book, path in stored.items() if (head := extracted.load(path))}
+    unread = judge(failed, heads, params.on_bad_pages == "drop")
+    for dropped in (*(d for d in found if isinstance(d, Dropped)), *twice.values(), *unread):
+        ledger.drop(dropped)
+    with files.whole(paragraphs) as part, part.open("wb") as out:
+        for book in heads:
+            for line in extracted.lines(stored[book]):
+                out.write(line)
+                ledger.kept += 1
+    files.write(documents, (head.document for head in heads.values()))
+    ledger.figures.update(figures(list(heads.values())))
 
 
 if __name__ == "__main__":

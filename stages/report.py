@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,8 @@ class Example:
 def account(stage: str, counts: dict[str, Any]) -> Account:
     """The ledger of one stage from its metrics."""
     reasons = sorted(counts["dropped"].items(), key=lambda item: (-item[1], item[0]))
-    figures = {name: value for name, value in counts.items() if name not in ("kept", "dropped")}
+    apart = ("kept", "dropped", "by_document")
+    figures = {name: value for name, value in counts.items() if name not in apart}
     return Account(stage, UNITS[stage], counts["kept"], reasons, list(flat(figures)))
 
 
@@ -89,6 +91,37 @@ def flat(figures: Mapping[str, Any]) -> Iterator[tuple[str, float | str]]:
             yield from ((f"{name}: {inner}", leaf) for inner, leaf in flat(value))
         elif isinstance(value, int | float | str):
             yield name, value
+
+
+@dataclass(frozen=True, slots=True)
+class Characters:
+    """Where the characters of one book went, spaces aside."""
+
+    document: str
+    read: int
+    counts: list[int]  # in the order of `characters`' names
+
+    @property
+    def missing(self) -> int:
+        """Those that were read and are nowhere."""
+        return self.read - sum(self.counts)
+
+
+def characters(extract: dict[str, Any]) -> tuple[list[str], list[Characters]]:
+    """The names of kinds and buckets that any book has, most first, and each book's counts."""
+    books = {name: book["kept"] | book["left_out"] for name, book in by_document(extract).items()}
+    totals = sum(map(Counter, books.values()), Counter[str]())
+    names = [name for name, _ in totals.most_common()]
+    return names, [
+        Characters(name, by_document(extract)[name]["read"], [counts.get(n, 0) for n in names])
+        for name, counts in books.items()
+    ]
+
+
+def by_document(extract: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each book's part of extract's metrics."""
+    found: dict[str, dict[str, Any]] = extract["by_document"]
+    return found
 
 
 def verdict(evaluated: Evaluation) -> str:
@@ -169,11 +202,14 @@ def read_measures(metrics: Path) -> dict[str, Any]:
     evaluated = evaluation.read(metrics / "evaluate.json")
     counts = {stage: read_metrics(metrics / f"{stage}.json") for stage in UNITS}
     curves = metrics / "curves"
+    names, books = characters(counts["extract"])
     learnt, held_out = (counts["chatml"]["chapters"][side] for side in SIDES)
     return {
         "evaluated": evaluated,
         "verdict": verdict(evaluated),
         "accounts": [account(stage, counts[stage]) for stage in UNITS],
+        "buckets": names,
+        "characters": books,
         "exchanges": counts["questions"]["kept"],
         "held_out_chapters": held_out,
         "chapters": learnt + held_out,

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from askback.books import Book, Sidecar, find, sidecar
 from askback.errors import UserError
+from askback.reading.books import Book, Sidecar, find, sidecar
+
+SUFFIXES = (".pdf", ".txt")
 
 
 def shelve(folder: Path, *names: str) -> None:
@@ -16,14 +18,14 @@ def shelve(folder: Path, *names: str) -> None:
 
 def test_books_come_in_order_of_their_paths(tmp_path: Path) -> None:
     shelve(tmp_path, "b.TXT", "a/c.pdf", "a/b.txt", ".hidden/x.pdf", ".gitkeep")
-    found = [book.name for book in find(tmp_path) if isinstance(book, Book)]
+    found = [book.name for book in find(tmp_path, SUFFIXES) if isinstance(book, Book)]
     assert found == ["a/b", "a/c", "b"]
 
 
 def test_a_sidecar_without_a_book_is_no_book(tmp_path: Path) -> None:
-    shelve(tmp_path, "a.txt", "a.yaml", "b.yaml", "notes.md")
-    others = [item.id for item in find(tmp_path) if not isinstance(item, Book)]
-    assert others == ["b.yaml", "notes.md"]
+    shelve(tmp_path, "a.txt", "a.yaml", "b.yaml", "notes.odt")
+    others = [item.id for item in find(tmp_path, SUFFIXES) if not isinstance(item, Book)]
+    assert others == ["b.yaml", "notes.odt"]
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,5 +1,5 @@
-from askback.blocks import Block
-from askback.chapters import paragraphs
+from askback.reading.blocks import Block
+from askback.reading.chapters import paragraphs
 from askback.records import Kind, Paragraph
 
 PROSE = "It was wide in those days, and slow. " * 10

@@ -36,6 +36,7 @@ READ_BY = {
     "persona.author": "questions",
     "persona.system": "chatml",
     "extract.books": "extract",
+    "extract.on_bad_pages": "extract",
     "segment.min_chars": "segment",
     "segment.max_chars": "segment",
     "segment.answer_with": "segment",
@@ -105,6 +106,13 @@ def modules(path: Path) -> set[str]:
     return {str(file.relative_to(ROOT)) for file in files.values() if file.is_file()}
 
 
+def modules_at(dep: str) -> set[str]:
+    """The module `dep`, or those in the package `dep`; none in data."""
+    if dep.endswith(".py"):
+        return {dep}
+    return {str(path.relative_to(ROOT)) for path in (ROOT / dep).glob("[!_]*.py")}
+
+
 def reached(path: str) -> set[str]:
     """`path` and every project module that it imports, directly or not."""
     todo, done = [path], set()
@@ -126,7 +134,7 @@ PIPELINE = yaml("dvc.yaml")["stages"]
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_the_modules_it_is_made_of_no_more_no_less(name):
-    listed = {dep for dep in PIPELINE[name]["deps"] if dep.endswith(".py")}
+    listed = {module for dep in PIPELINE[name]["deps"] for module in modules_at(dep)}
     assert listed == reached(f"stages/{name}.py")
 
 

@@ -1,7 +1,7 @@
 from collections import Counter
 
-from askback import furniture
-from askback.pdf import Line, Page, Word
+from askback.reading import furniture
+from askback.reading.pdf import Line, Page, Word
 
 
 def line(page: int, top: float, text: str, size: float = 10.0) -> Line:

@@ -1,6 +1,6 @@
 import pytest
 
-from askback.spelling import Spelling
+from askback.reading.spelling import Spelling
 
 BOOK = ["the window stood open and the well-known river ran by it", "a known well, a long day"]
 

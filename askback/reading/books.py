@@ -1,16 +1,16 @@
 """The books in a folder, and what their sidecars say of them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from askback import files
 from askback.errors import UserError
 from askback.params import Section, did_you_mean, known_keys
 from askback.records import Dropped
 
-SUFFIXES = (".pdf", ".txt")
 SMALL = 65536  # bytes; a longer file is no sidecar
 
 
@@ -19,7 +19,7 @@ class Sidecar(Section):
 
     title: str | None = None
     author: str | None = None
-    language: str = Field(default="en", pattern="^[a-z]{2}$")  # ISO 639-1
+    language: str | None = Field(default=None, pattern="^[a-z]{2}$")  # ISO 639-1
     licence: str | None = None
 
 
@@ -30,34 +30,35 @@ class Book:
     path: Path
     name: str  # the place without the suffix
     place: str
+    sha256: str
 
 
-def find(folder: Path) -> Iterator[Book | Dropped]:
+def find(folder: Path, suffixes: Collection[str]) -> Iterator[Book | Dropped]:
     """The folder's books in the order of their names, and every other file as dropped.
 
     Hidden files are passed over. Raises UserError where there is no book, or two of one name.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder; put .pdf or .txt files in one and name that")
-    files = sorted(
+        raise UserError(
+            f"{folder}: not a folder; put .pdf, .epub or .txt files in one and name that"
+        )
+    present = sorted(
         path for path in folder.rglob("*") if path.is_file() and not hidden(path, folder)
     )
     books: dict[str, Book] = {}
-    for path in files:
-        if path.suffix.lower() in SUFFIXES:
-            book = Book(path, *names(path, folder))
+    for path in present:
+        if path.suffix.lower() in suffixes:
+            book = Book(path, *names(path, folder), files.sha256(path))
             if book.name in books:
                 raise UserError(f"{books[book.name].path} and {path} have one name; rename one")
             books[book.name] = book
     if not books:
-        raise UserError(f"no books in {folder}: put .pdf or .txt files there")
+        raise UserError(f"no books in {folder}: put .pdf, .epub or .txt files there")
     yield from books.values()
     taken = {path for book in books.values() for path in (book.path, sidecar_path(book.path))}
-    for path in files:
+    for path in present:
         if path not in taken:
-            yield Dropped(
-                names(path, folder)[1], "not_a_book", "neither .pdf nor .txt nor a sidecar"
-            )
+            yield Dropped(names(path, folder)[1], "not_a_book", "neither a book nor a sidecar")
 
 
 def hidden(path: Path, folder: Path) -> bool:

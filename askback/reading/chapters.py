@@ -6,61 +6,93 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from askback.blocks import Block
+from askback.reading.account import Account, count
+from askback.reading.blocks import Block
+from askback.reading.headings import CONTENTS, INDEX, LABEL, NOTES
+from askback.reading.letters import CJK
+from askback.reading.notes import NUMBERED, take_endnote_calls
+from askback.reading.pages import RAISED
 from askback.records import Ids, Paragraph
 
-CONTENTS = re.compile(
-    r"(table of )?contents|table des matières|sommaire|inhalt(sverzeichnis)?|[ií]ndice( general)?"
-    r"|contenido|sumário|inhoud(sopgave)?|list of (illustrations|figures)",
-    re.IGNORECASE,
-)
-NOTES = re.compile(r"(end)?notes|notas|anmerkungen|note|noten", re.IGNORECASE)
 IMPRINT = re.compile(
     r"©|\(c\) \d{4}|copyright|all rights reserved|\bISBN\b|first published|printed in"
     r"|public domain|creative commons|CC[ -]BY|CC0",
     re.IGNORECASE,
 )
-LEADERS = re.compile(r"(\. ?){4,}\s*\w*|…{2,}\s*\w*|[_·]{4,}\s*\w*")
+LEADERS = re.compile(r".{,150}?((\. ?){4,}|…{2,}|[_·]{4,})\s*(\d{1,4}|[ivxlc]+)", re.DOTALL)
 ENTRY = re.compile(r".*\D\s?(\d{1,4}|[ivxlc]+)", re.DOTALL)  # ends in a page's number
-LABEL = re.compile(
-    r"(chapter|chapitre|kapitel|cap[ií]tulo|capitolo|hoofdstuk)\s+[\w-]+\.?|[IVXLC]+\.?|\d{1,2}\.?",
-    re.IGNORECASE,
-)
 PROSE = 300  # characters; with less than that before the next heading, a front section is no text
 
 
-def paragraphs(document: str, blocks: Sequence[Block]) -> Iterator[Paragraph]:
+def paragraphs(document: str, blocks: Sequence[Block], account: Account) -> Iterator[Paragraph]:
     """The blocks as the document's paragraphs, each in its chapter."""
     ids = Ids()
-    for number, (chapter, block) in enumerate(in_chapters(classified(blocks)), 1):
+    for number, (chapter, block) in enumerate(in_chapters(classified(blocks, account)), 1):
+        text = block.text.replace(RAISED, " ").strip()
+        account.kept[block.kind] += count(text)
         yield Paragraph(
-            id=ids(document, block.text),
+            id=ids(document, text),
             document=document,
             number=number,
             chapter=chapter,
             kind=block.kind,
-            text=block.text,
+            text=text,
             first_page=block.first_page,
             last_page=block.last_page,
         )
 
 
-def classified(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks, with front matter and contents as junk and endnotes as notes."""
+def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
+    """The blocks, with front matter, contents and index as junk and endnotes as notes."""
     found: list[Block] = []
+    text: list[Block] = []  # since the last endnotes
     parts = list(sections(blocks))
     front = any(map(is_text, parts))
+    under, size = None, 0.0  # the kind of section that smaller headings do not end
     for section in parts:
         front = front and not is_text(section)
-        if is_headed(section, CONTENTS):
+        if ends(section, under, size):
+            under, size = heading_of(section), largest(section)
+        if under is CONTENTS:
             found += contents(section)
+        elif under is INDEX:
+            found += map(junk, section)
         elif front:
             found += [block if block.kind == "heading" else junk(block) for block in section]
-        elif is_headed(section, NOTES):
-            found += [replace(b, kind="note") if b.kind == "para" else b for b in section]
+        elif under is NOTES:
+            notes = [b if b.kind == "heading" else replace(b, kind="note") for b in section]
+            take_endnote_calls(text, notes, account)
+            found, text = found + notes, []
         else:
-            found += [junk(block) if LEADERS.search(block.text) else block for block in section]
+            text += [block for block in section if block.kind not in ("heading", "note", "junk")]
+            found += [as_junk_if_leaders(block) for block in section]
     return found
+
+
+def heading_of(section: Sequence[Block]) -> re.Pattern[str] | None:
+    """Which special section it is by its heading; None for text."""
+    labelled = sum(NUMBERED.match(block.text) is not None for block in section)
+    names = [CONTENTS, INDEX, *([NOTES] if labelled > 0.3 * (len(section) - 1) else [])]
+    return next((name for name in names if is_headed(section, name)), None)
+
+
+def largest(section: Sequence[Block]) -> float:
+    """The size of the section's largest heading, in points; 0 without one."""
+    return max((head.size for head in headings(section)), default=0.0)
+
+
+def ends(section: Sequence[Block], under: re.Pattern[str] | None, size: float) -> bool:
+    """Whether the section ends the special one above it, headed in `size`."""
+    if heading_of(section) is not None or largest(section) > 0.97 * size:
+        return True
+    if under is CONTENTS:
+        return is_text(section)
+    return any(map(is_prose, section)) and not any(NUMBERED.match(b.text) for b in section)
+
+
+def as_junk_if_leaders(block: Block) -> Block:
+    """The block, as apparatus if dots lead from it to a page."""
+    return junk(block) if LEADERS.fullmatch(block.text) else block
 
 
 def is_text(section: Sequence[Block]) -> bool:
@@ -69,7 +101,7 @@ def is_text(section: Sequence[Block]) -> bool:
         return False
     text = prose(section)
     numbered = is_headed(section, LABEL) and bool(text)
-    return numbered or sum(len(block.text) for block in text) >= PROSE
+    return numbered or sum(extent(block.text) for block in text) >= PROSE
 
 
 def sections(blocks: Sequence[Block]) -> Iterator[list[Block]]:
@@ -103,8 +135,13 @@ def contents(section: Sequence[Block]) -> list[Block]:
 
 def is_prose(block: Block) -> bool:
     """Whether the block is too long for an entry of a table of contents."""
-    long = len(block.text) > PROSE and not ENTRY.fullmatch(block.text)
-    return long and not LEADERS.search(block.text)
+    long = extent(block.text) > PROSE and not ENTRY.fullmatch(block.text)
+    return long and not LEADERS.fullmatch(block.text)
+
+
+def extent(text: str) -> int:
+    """How much the text says, in letters: a Chinese sign as much as three."""
+    return len(text) + 2 * len(CJK.findall(text))
 
 
 def prose(section: Sequence[Block]) -> list[Block]:
@@ -116,7 +153,7 @@ def prose(section: Sequence[Block]) -> list[Block]:
         if block.kind != "heading"
         and block.first_page not in imprint
         and not IMPRINT.search(block.text)
-        and not LEADERS.search(block.text)
+        and not LEADERS.fullmatch(block.text)
     ]
 
 

@@ -4,17 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Literal
 
-from askback.pdf import Line, Page
+from askback.reading.account import Account, Bucket
+from askback.reading.pages import Line, Page
 
-Bucket = Literal["running_head", "page_number", "margin_mark", "off_page"]
 Band = list[Line]
 
 OFTEN = 3  # pages that show the same line in the same place before it counts as furniture
 DEEP = 3  # rows of furniture at either end of a page, at most
 GRID = 4.0  # points; lines whose tops are this near stand at the same height
 SET_OFF = 1.3  # leadings from one row's top to the next when there is space between
+WIDE = 8  # of a line's size: a line of text, and nothing beside it
 SMALL = 0.93  # of the body's size, at most
 LARGE = 1.15  # of the body's size: titles are set as large, running heads never
 FIRST = re.compile(r"[-–—\s\[]*(\d{1,4})\b")
@@ -23,34 +23,40 @@ ROMAN = re.compile(r"[-–—\s\[]*[ivxlc]+[-–—\s\]]*")
 FOLIO = re.compile(r"[-–—\s\[]*(\d{1,4}(\s*/\s*\d{1,4})?|[ivxlc]+)[-–—\s\]]*")  # 7, - vii -, 7/44
 
 
-def remove(pages: list[Page]) -> Counter[str]:
-    """Takes the furniture out of `pages`; how many lines went into which bucket."""
-    counts: Counter[str] = Counter()
-    take(pages, dict.fromkeys(off_page(pages), "off_page"), counts)
+def remove(pages: list[Page], account: Account) -> None:
+    """Takes the furniture out of `pages` and enters it in `account`."""
+    take(pages, dict.fromkeys(off_page(pages), "off_page"), account)
+    if not any(page.lines for page in pages):
+        return
+    take(pages, edges(pages), account)
+    take(pages, dict.fromkeys(margin_marks(pages), "margin_mark"), account)
+
+
+def take(pages: list[Page], gone: Mapping[int, Bucket], account: Account) -> None:
+    """Takes the lines whose `id` is in `gone` out of `pages`."""
+    for page in pages:
+        for line in page.lines:
+            if id(line) in gone:
+                account.leave_out(gone[id(line)], line.text)
+        page.lines = [line for line in page.lines if id(line) not in gone]
+
+
+def edges(pages: list[Page]) -> dict[int, Bucket]:
+    """The `id` of each line at a page's head or foot that recurs or counts the pages."""
     body, lead = body_size(pages), leading(pages)
-    edges = [(page, row) for page in pages for row in edge_rows(page, body, lead)]
-    seen = Counter(place for _, row in edges for place in places(row))
-    slots = Counter(slot(row) for _, row in edges if recurs(row, seen))
-    folios = Counter(offset for page, row in edges for offset in offsets(row, page))
-    gone = {
+    rows = [(page, row) for page in pages for row in edge_rows(page, body, lead)]
+    seen = Counter(place for _, row in rows for place in places(row))
+    slots = Counter(slot(row) for _, row in rows if recurs(row, seen))
+    folios = Counter(offset for page, row in rows for offset in offsets(row, page))
+    return {
         id(line): bucket(line)
-        for page, row in edges
+        for page, row in rows
         if recurs(row, seen)
         or in_slot(row, slots)
         or all(ROMAN.fullmatch(line.text) for line in row)
         or any(folios[offset] >= OFTEN for offset in offsets(row, page))
         for line in row
     }
-    take(pages, gone, counts)
-    take(pages, dict.fromkeys(margin_marks(pages), "margin_mark"), counts)
-    return counts
-
-
-def take(pages: list[Page], gone: Mapping[int, Bucket], counts: Counter[str]) -> None:
-    """Takes the lines whose `id` is in `gone` out of `pages` and counts them by bucket."""
-    counts.update(gone.values())
-    for page in pages:
-        page.lines = [line for line in page.lines if id(line) not in gone]
 
 
 def off_page(pages: Iterable[Page]) -> set[int]:
@@ -64,12 +70,31 @@ def off_page(pages: Iterable[Page]) -> set[int]:
 
 
 def margin_marks(pages: list[Page]) -> set[int]:
-    """The words beside the text that a fifth of the pages show in one place, as line numbers."""
+    """The words beside the text that many pages have in one place, or that count the lines."""
     rows = [row for page in pages for row in by_row(page.lines) if len(row) > 1]
-    lone = [line for row in rows for line in row if len(line.words) == 1]
+    lone = [line for row in rows for line in row if " " not in line.text]
     spots = Counter(spot(line) for line in lone)
     often = max(5.0, 0.2 * len(pages))
-    return {id(line) for line in lone if spots[spot(line)] >= often}
+    found = {id(line) for line in lone if spots[spot(line)] >= often}
+    counted = [line for page in pages for line in beside_text(page)]
+    if len(counted) >= often:
+        found |= set(map(id, counted))
+    return found
+
+
+def beside_text(page: Page) -> list[Line]:
+    """The lone numbers left and right of all longer lines on the page, if they count its lines."""
+    prose = [line for line in page.lines if line.x1 - line.x0 > WIDE * line.size]
+    left = min((line.x0 for line in prose), default=0.0)
+    right = max((line.x1 for line in prose), default=0.0)
+    found = sorted(
+        (line for line in page.lines if line.text.isdecimal() and not left < line.x1 < right),
+        key=lambda line: line.y0,
+    )
+    numbers = [int(line.text) for line in found]
+    steps = {b - a for a, b in pairwise(numbers)}
+    even = steps <= {1} or steps <= {5} or steps <= {10}
+    return found if even and (len(found) > 1 or all(n % 5 == 0 for n in numbers)) else []
 
 
 def spot(line: Line) -> tuple[str, int, int]:
@@ -83,7 +108,7 @@ def body_size(pages: Iterable[Page]) -> float:
     for page in pages:
         for line in page.lines:
             sizes[round(line.size, 1)] += len(line.text)
-    return max(sizes, key=lambda size: (sizes[size], size))
+    return max(sizes, key=lambda size: (sizes[size], size), default=0.0)
 
 
 def leading(pages: Iterable[Page]) -> float:

@@ -1,0 +1,251 @@
+"""A PDF's lines where they stand on its pages, by poppler's `pdftotext -bbox-layout`."""
+
+import html
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+from askback.reading.account import Account, count
+from askback.reading.hidden import Hidden
+from askback.reading.letters import CJK, clean
+
+PAGE = re.compile(r'<page width="([^"]*)" height="([^"]*)">')
+WORD = re.compile(
+    r'<word xMin="([^"]*)" yMin="([^"]*)" xMax="([^"]*)" yMax="([^"]*)">([^<]*)</word>'
+)
+HYPHENS = ("-", "‐", "\u00ad")
+MARK = re.compile(r"\(?(\d{1,3}|[*†‡§¶]+)\)?")  # what calls a note
+RAISED = "\x1f"  # no text has it, and it counts as space
+LOW = 0.8  # of the line's size: call marks and small capitals are lower than that
+DROPPED = 1.5  # of the line's size: a capital that reaches over two rows is higher than that
+TINY = 2.0  # points; nobody reads smaller type
+CLOSE = 0.12  # of a word's height: half a space
+AUTHOR = '<meta name="Author" content="'
+
+
+@dataclass(slots=True)
+class Word:
+    """One word and its box, in points from the page's upper left corner."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    text: str
+
+    @property
+    def height(self) -> float:
+        """The height of its box, which grows with the size of its type."""
+        return self.y1 - self.y0
+
+
+@dataclass(slots=True)
+class Line:
+    """Words side by side, and where they stand, in points from the page's upper left corner."""
+
+    page: int  # from 1
+    text: str  # what is small and raised, and may call a note, comes after RAISED
+    x0: float
+    y0: float  # of its tall words, as y1
+    x1: float
+    y1: float
+    size: float  # the median height of its words' boxes
+    first: float  # the width of its first word
+    # What layout finds out.
+    column: int = 0
+    left: float = 0.0  # the margins that hold where it stands
+    right: float = 0.0
+    foot: float = 0.0  # where the drop capital ends that it stands beside; 0 for none
+    inset: bool = False  # between margins of its own, as quotations are
+    note: bool = False
+
+    @property
+    def indent(self) -> float:
+        """How far from the left margin it begins, in points."""
+        return self.x0 - self.left
+
+
+@dataclass(slots=True)
+class Page:
+    """One page's lines, in poppler's reading order."""
+
+    number: int  # from 1
+    width: float
+    height: float
+    lines: list[Line]
+
+
+@dataclass(slots=True)
+class Pdf:
+    """A whole book, with what its metadata say of it."""
+
+    title: str | None
+    author: str | None
+    pages: list[Page]
+
+
+def parse(
+    chunks: Iterable[str],
+    account: Account,
+    hidden: Mapping[int, Sequence[Hidden]] = MappingProxyType({}),
+    first: int = 1,
+) -> Pdf:
+    """The book in pdftotext's XHTML, which comes in chunks while pdftotext still reads.
+
+    Its pages are counted from `first`. Words that nobody sees, after `hidden`, and those too small
+    to be read are left out.
+    """
+    found: list[Page] = []
+    head = ""
+    for text in cut(chunks):
+        head = head or text.partition("<doc>")[0]
+        if "<page" in text:
+            number = first + len(found)
+            found.append(page(number, text, account, hidden.get(number, [])))
+    rows = html.unescape(head).split("\n")
+    return Pdf(between(rows, "<title>", "</title>"), between(rows, AUTHOR, '"/>'), found)
+
+
+def cut(chunks: Iterable[str]) -> Iterator[str]:
+    """The text up to the end of each page, and the rest."""
+    rest = ""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split("</page>")
+        yield from whole
+    yield rest
+
+
+def between(rows: list[str], before: str, after: str) -> str | None:
+    """What the first row that starts with `before` has up to `after`; None for nothing."""
+    found = (row for row in rows if row.startswith(before) and row.endswith(after))
+    text = next(found, "").removeprefix(before).removesuffix(after)
+    return text.strip() or None
+
+
+def page(number: int, text: str, account: Account, unseen: Sequence[Hidden]) -> Page:
+    """The page that `text` spells."""
+    width, height = map(float, PAGE.findall(text)[0])
+    found: list[Line] = []
+    for row in text.split("</line>"):
+        if words := WORD.findall(row):
+            found += lines(number, words, account, unseen)
+    found = [line for line in found if line.text]
+    beyond = sum(line.x1 > width for line in found)
+    if 2 * beyond > len(found) and all(line.y1 <= width for line in found):
+        width, height = height, width  # poppler turns a page's words, but not its box
+    return Page(number, width, height, found)
+
+
+def lines(
+    page: int, found: list[tuple[str, ...]], account: Account, unseen: Sequence[Hidden]
+) -> list[Line]:
+    """What pdftotext calls a line: one for words of one height, else as many as it takes."""
+    x0, y0, x1, y1, texts = zip(*found, strict=True)
+    text = unescaped(" ".join(texts))
+    account.read += count(text)
+    if len(set(y0)) == len(set(y1)) == 1 and texts[-1] not in HYPHENS and not unseen:
+        top, foot = float(y0[0]), float(y1[0])
+        left, right, first = float(x0[0]), float(x1[-1]), float(x1[0])
+        alone = len(texts) == 1 and turned(left, top, right, foot, text)
+        if foot - top >= TINY and not alone:
+            text = clean(text, account)
+            return [Line(page, text, left, top, right, foot, foot - top, first - left)]
+    words = [
+        Word(float(left), float(top), float(right), float(foot), clean(unescaped(word), account))
+        for left, top, right, foot, word in found
+    ]
+    return [line(page, run) for run in apart(list(seen(words, account, unseen)))]
+
+
+def unescaped(text: str) -> str:
+    """The text with its entities as characters."""
+    return html.unescape(text) if "&" in text else text
+
+
+def turned(x0: float, y0: float, x1: float, y1: float, text: str) -> bool:
+    """Whether the word runs up or down the page: its box is higher than wide."""
+    return len(text) > 2 and y1 - y0 > 2 * (x1 - x0)
+
+
+def seen(words: Iterable[Word], account: Account, unseen: Sequence[Hidden]) -> Iterator[Word]:
+    """The words that a reader of the page sees and reads from left to right."""
+    for word in words:
+        if word.height < TINY:
+            account.leave_out("tiny", word.text)
+        elif turned(word.x0, word.y0, word.x1, word.y1, word.text):
+            account.leave_out("turned", word.text)
+        elif hider := next((box for box in unseen if box.hides(word)), None):
+            account.leave_out("off_page" if hider.why == "cropped" else "hidden", word.text)
+        elif word.text:
+            yield word
+
+
+def apart(words: list[Word]) -> list[list[Word]]:
+    """The words of each row, for pdftotext takes a drop capital and two rows beside it for one."""
+    if not words:
+        return []
+    usual = statistics.median(word.height for word in words)
+    capitals = [word for word in words if len(word.text) <= 2 and word.height > DROPPED * usual]
+    rows: list[list[Word]] = []
+    for word in words:
+        middle = (word.y0 + word.y1) / 2
+        beside = (row for row in rows if row[0].y0 < middle < row[0].y1)
+        row = None if word in capitals else next(beside, None)
+        if row:
+            row.append(word)
+        elif word not in capitals:
+            rows.append([word])
+    return [*([word] for word in capitals), *rows]
+
+
+def line(page: int, words: list[Word]) -> Line:
+    """The words, of different heights, as one line."""
+    size = type_size(words)
+    tall = [word for word in words if word.height > LOW * size] or words
+    top, foot = min(word.y0 for word in tall), max(word.y1 for word in tall)
+    text = words[0].text
+    for last, word in pairwise(words):
+        if is_raised(word.text, word.height, word.y1, size, foot):
+            text += RAISED + word.text
+        else:
+            text += word.text if attached(last, word) else f" {word.text}"
+    first = words[0].x1 - words[0].x0
+    return Line(page, text, words[0].x0, top, words[-1].x1, foot, size, first)
+
+
+def is_raised(text: str, height: float, y1: float, size: float, foot: float) -> bool:
+    """Whether it is a small mark above the foot of a line of `size`, as calls of notes are."""
+    return height < LOW * size and y1 < foot - 0.2 * size and MARK.fullmatch(text) is not None
+
+
+def type_size(words: list[Word]) -> float:
+    """The height that most of the row is set in.
+
+    Of small capitals, that of the capitals in it; of Chinese, that of the signs, since the Latin
+    words and figures among them come from another font.
+    """
+    largest = max(words, key=lambda word: word.height)
+    small = [word for word in words if word.height < 0.95 * largest.height]
+    on_line = all(abs(word.y1 - largest.y1) < CLOSE * largest.height for word in small)
+    if on_line and all(word.text.isupper() for word in small):
+        return largest.height
+    if signs := [word.height for word in words if CJK.search(word.text)]:
+        return min(signs)
+    widths: defaultdict[float, float] = defaultdict(float)
+    for word in words:
+        widths[word.height] += word.x1 - word.x0
+    return max(widths, key=lambda height: (widths[height], height))
+
+
+def attached(word: Word, following: Word) -> bool:
+    """Whether no space parts the two: pdftotext parts words where the type's size changes.
+
+    Some software also sets a line's last hyphen apart.
+    """
+    resized = abs(following.height - word.height) > 0.05 * word.height
+    near = following.x0 - word.x1 < CLOSE * max(word.height, following.height)
+    return near and (resized or following.text in HYPHENS)

@@ -1,0 +1,235 @@
+import pytest
+
+from tests.book import (
+    PROSE,
+    SPACED,
+    Read,
+    amid,
+    as_kind,
+    design,
+    flow,
+    in_rows,
+    paras,
+    prose,
+    read,
+    read_pdf,
+)
+from tests.signs import CHINESE, JAPANESE, Row, drawn, set_in_rows
+
+DIALOGUE = [
+    "“Will it hold?” I asked him.",
+    "“It will hold.”",
+    "“How do you know?”",
+    "“It says so.”",
+    "“And if it says no?”",
+    "“Then we wait.”",
+    "“For how long?”",
+    "“Until it says yes.”",
+]
+ACROSS = "The ferry was painted green every spring, and nobody asked who had announced it."
+
+
+def told(source: str) -> list[str]:
+    """The paragraphs of a book that has nothing else."""
+    found = read(source)
+    assert {p.kind for p in found.paragraphs} == {"para"}
+    return found.of("para")
+
+
+@pytest.mark.parametrize("justify", [True, False], ids=["justified", "ragged"])
+@pytest.mark.parametrize("indent", ["0.5em", "1em", "1.2em", "2em", "3em"])
+def test_an_indent_begins_a_paragraph(indent: str, justify: bool) -> None:
+    assert told(design(indent=indent, justify=justify) + flow(*PROSE)) == PROSE
+
+
+@pytest.mark.parametrize("justify", [True, False], ids=["justified", "ragged"])
+@pytest.mark.parametrize("indent", ["0em", "1em"])
+def test_space_begins_a_paragraph(indent: str, justify: bool) -> None:
+    assert told(design(indent=indent, spacing="1.2em", justify=justify) + flow(*PROSE)) == PROSE
+
+
+def test_a_short_row_ends_a_paragraph_where_neither_indent_nor_space_does() -> None:
+    paragraphs = prose(12, 6)  # none ends with a full row
+    assert told(design(indent="0pt") + flow(*paragraphs)) == paragraphs
+
+
+def test_indents_may_be_rare() -> None:
+    """Paragraphs of half a page each."""
+    long = prose(7, least=14, most=20)
+    assert told(design() + flow(*long)) == long
+
+
+@pytest.mark.parametrize("justify", [True, False], ids=["justified", "ragged"])
+def test_paragraphs_go_on_in_the_next_column(justify: bool) -> None:
+    found = read(design(columns=2, justify=justify, hyphenate=True) + flow(*PROSE, *prose(8, 1)))
+    assert found.told == paras(*PROSE, *prose(8, 1))
+
+
+def over_a_page(above: str, below: str) -> Read:
+    """A book with a paragraph whose first page ends with `above`."""
+    below = f"#par(first-line-indent: 0pt)[{below}]"
+    parts = [*PROSE[:3], in_rows(f"{above}|"), "#pagebreak(weak: true)", below, *PROSE[3:]]
+    return read(design() + flow(*parts))
+
+
+@pytest.mark.parametrize("above", ["announ-", "announced"])
+def test_a_paragraph_goes_over_a_page_whole(above: str) -> None:
+    """With a word that the page breaks, and without."""
+    first, word, rest = ACROSS.partition("announced")
+    found = over_a_page(first + above, (word + rest).removeprefix(above.strip("-")).strip())
+    assert found.told == paras(*PROSE[:3], ACROSS, *PROSE[3:])
+    across = found.paragraphs[3]
+    assert (across.first_page, across.last_page) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [design(), design(justify=False), design(indent="2em"), SPACED],
+    ids=["justified", "ragged", "wide", "spaced"],
+)
+def test_each_speech_of_a_dialogue_is_a_paragraph(how: str) -> None:
+    """And their short rows, one below the other, are no quotation and no verse."""
+    found = read(how + flow(*PROSE[:4], *DIALOGUE, *PROSE[4:8])).told
+    assert found[4:12] == paras(*DIALOGUE)
+
+
+def test_a_page_of_nothing_but_dialogue_is_read_like_others() -> None:
+    """All its rows begin with the indent, so it does not show its left margin."""
+    assert amid(flow(*DIALOGUE * 6)) == paras(*DIALOGUE * 6)
+
+
+def test_speeches_may_begin_with_dashes() -> None:
+    speeches = [f"— {speech.strip('“”')}" for speech in DIALOGUE[1:]]
+    assert amid(flow(*speeches)) == paras(*speeches)
+
+
+@pytest.mark.parametrize("spacing", ["0.6em", "1em"])
+@pytest.mark.parametrize("justify", [True, False], ids=["justified", "ragged"])
+def test_speeches_of_a_play_hang(justify: bool, spacing: str) -> None:
+    """All their rows but the first are set in."""
+    names = ["Ann", "Ferryman", "Bishop"] * 8
+    play = [f"{name}. {said}" for name, said in zip(names, prose(24, 5, 1, 3), strict=True)]
+    hanging = "par(hanging-indent: 1.5em, first-line-indent: 0pt)"
+    assert told(design(hanging, justify=justify, spacing=spacing) + flow(*play)) == play
+
+
+ITEMS = prose(3, 6, 2, 3)
+
+
+@pytest.mark.parametrize("spacing", ["0.6em", "1.2em"])
+@pytest.mark.parametrize(
+    ("numbering", "labels"), [("1.", ["1.", "2.", "3."]), ("a)", ["a)", "b)", "c)"])]
+)
+def test_items_of_a_list_hang(numbering: str, labels: list[str], spacing: str) -> None:
+    rules = f'#set enum(numbering: "{numbering}", spacing: {spacing})\n'
+    items = [f"{label} {item}" for label, item in zip(labels, ITEMS, strict=True)]
+    assert amid(rules + flow(*(f"+ {item}" for item in ITEMS))) == as_kind("list", *items)
+
+
+@pytest.mark.parametrize("justify", [True, False], ids=["justified", "ragged"])
+def test_items_of_a_list_may_begin_with_a_bullet(justify: bool) -> None:
+    found = amid(flow(*(f"- {item}" for item in ITEMS)), design(justify=justify))
+    assert found == as_kind("list", *(f"• {item}" for item in ITEMS))
+
+
+def test_items_may_be_paragraphs_like_others() -> None:
+    items = [f"{number}. {item}" for number, item in enumerate(ITEMS, 1)]
+    source = flow(*(item.replace(".", r"\.", 1) for item in items))
+    assert amid(source) == as_kind("list", *items)
+
+
+def test_items_of_one_row_are_items() -> None:
+    assert amid("+ A rope.\n+ A bell.\n+ A lamp.") == as_kind(
+        "list", "1. A rope.", "2. A bell.", "3. A lamp."
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="an item ends with its page")
+def test_items_go_over_a_page_whole() -> None:
+    items = prose(12, 6, 2, 4)
+    numbered = [f"{number}. {item}" for number, item in enumerate(items, 1)]
+    assert amid(flow(*(f"+ {item}" for item in items))) == as_kind("list", *numbered)
+
+
+@pytest.mark.xfail(strict=True, reason="a full row above takes the first item in")
+@pytest.mark.parametrize(("mark", "label"), [("-", "•"), ("+", "1.")])
+def test_a_list_may_follow_a_full_row(mark: str, label: str) -> None:
+    full = "What they carried, when there was anything to carry, was|little, and of three kinds:|"
+    items = "\n".join(f"{mark} {item}" for item in ITEMS)
+    found = amid(flow(in_rows(full), items))
+    assert found[0] == ("para", full.strip("|").replace("|", " "))
+    assert found[1] == ("list", f"{label} {ITEMS[0]}")
+
+
+def chinese(*paragraphs: str, indent: float = 2, space: float = 0) -> list[str]:
+    """What is read of paragraphs in Chinese, of which the book has nothing else."""
+    found = read_pdf(drawn(set_in_rows(paragraphs, indent, space)), "zh")
+    assert {p.kind for p in found.paragraphs} == {"para"}
+    return found.of("para")
+
+
+CHINESE_LAST = "我知道的就是这些，比别人问过我的还要多。"
+CHINESE_PROSE = [*prose(15, of=CHINESE, space=""), CHINESE_LAST]
+
+
+@pytest.mark.parametrize(("indent", "space"), [(2, 0), (0, 14), (2, 14)])
+def test_chinese_is_joined_without_spaces(indent: float, space: float) -> None:
+    """Whether two ems, or space, or both set its paragraphs apart."""
+    assert chinese(*CHINESE_PROSE, indent=indent, space=space) == CHINESE_PROSE
+
+
+def test_long_paragraphs_in_chinese_are_whole() -> None:
+    long = prose(7, 2, 12, 16, CHINESE, "")
+    assert chinese(*long) == long
+
+
+JAPANESE_SPEECHES = [
+    "「氷はもつの？」と私は聞いた。",
+    "「もつさ。」",
+    "「どうして分かるの？」",
+    "「氷がそう言っているからだ。」",
+    "「もたないと言ったら？」",
+    "「待つまでだ。」",
+]
+
+
+@pytest.mark.parametrize("hung", [0, 0.5, 1], ids=str)
+def test_japanese_speeches_begin_at_the_margin_or_beside_it(hung: float) -> None:
+    """Their opening sign hangs out of the indent by none, half or all of an em."""
+    told = prose(7, 3, of=JAPANESE, space="")
+    paragraphs = [*told, *JAPANESE_SPEECHES, *prose(8, 5, of=JAPANESE, space="")]
+    pages = [
+        [row if row.text[0] != "「" else Row(72 - 12 * hung, row.y, row.text) for row in rows]
+        for rows in set_in_rows(paragraphs, indent=1)
+    ]
+    assert read_pdf(drawn(pages), "ja").told == paras(*paragraphs)
+
+
+def test_opening_signs_may_hang_out_of_chinese_rows() -> None:
+    paragraphs = prose(16, of=[sign.replace("他", "「他") for sign in CHINESE], space="")
+    pages = [
+        [row if row.text[0] != "「" else Row(row.x - 6, row.y, row.text) for row in rows]
+        for rows in set_in_rows(paragraphs)
+    ]
+    assert any(row.x == 54 for rows in pages for row in rows)
+    assert read_pdf(drawn(pages), "zh").told == paras(*paragraphs)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="half an em less than the others' indent makes verse of them"
+)
+def test_chinese_speeches_may_hang_out_of_their_indent() -> None:
+    speeches = ["“冰能撑住吗？”我问他。", "“它会撑住的。”", "“你怎么知道？”", "“它说了。”"]
+    paragraphs = [*CHINESE_PROSE[:8], *speeches, *CHINESE_PROSE[8:]]
+    pages = [
+        [row if row.text[0] != "“" else Row(row.x - 6, row.y, row.text) for row in rows]
+        for rows in set_in_rows(paragraphs)
+    ]
+    assert read_pdf(drawn(pages), "zh").told == paras(*paragraphs)
+
+
+@pytest.mark.xfail(strict=True, reason="quotation marks, dots and dashes count as Latin")
+def test_chinese_rows_may_begin_and_end_with_a_quotation_mark() -> None:
+    said = [sentence.replace("，", "：“", 1).replace("。", "。”") for sentence in CHINESE]
+    paragraphs = [*prose(11, of=said, space=""), CHINESE_LAST]
+    assert chinese(*paragraphs) == paragraphs
