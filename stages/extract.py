@@ -10,10 +10,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from importlib.metadata import version
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +71,8 @@ def read_book(book: Book, path: Path) -> str | None:
 
 def places(shelf: Sequence[Book]) -> dict[Book, Path]:
     """Where each book is kept, as it is now and as our code and others' would read it."""
+    from importlib.metadata import version
+
     poppler = pdf.version() if any(book.path.suffix.lower() == ".pdf" for book in shelf) else ""
     readers = [extracted.code(), poppler, *map(version, LIBRARIES)]
     return {
@@ -97,6 +95,10 @@ def read_missing(todo: Sequence[tuple[Book, Path]]) -> Iterator[tuple[Book, str]
 
 def over_cores(todo: Sequence[tuple[Book, Path]]) -> Iterator[str | None]:
     """What `read_book` says of each book, in order. Nothing goes on after an interruption."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children, get_context
+
     workers = min(len(todo), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool:
         try:

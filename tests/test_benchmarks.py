@@ -1,5 +1,7 @@
 """How fast and how large: ratios against a floor that is measured in the same run."""
 
+import importlib.util
+import json
 import os
 import statistics
 import subprocess
@@ -11,6 +13,10 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
+from askback.reading import pdf
+from askback.reading.account import Account
+from askback.reading.chapters import paragraphs
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "sample" / "half-hundredweight.pdf"
 PARAMS = """
@@ -19,12 +25,11 @@ segment: {min_chars: 300, max_chars: 2000, answer_with: [para, quote, list]}
 """
 EXTRACT = ["extract", "books", "documents.jsonl", "paragraphs.jsonl", "--metrics", "extract.json"]
 SEGMENT = ["segment", "documents.jsonl", "paragraphs.jsonl", "passages.jsonl"]
-PEAK = "import resource, sys, runpy; sys.argv = sys.argv[1:]\n" + (
-    "try: runpy.run_module(sys.argv[0], run_name='__main__')\n"
-    "except SystemExit as end: assert not end.code\n"
-    "who = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN\n"
-    "print(max(resource.getrusage(w).ru_maxrss for w in who))"
-)
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def bound(pages: int, path: Path) -> Path:
@@ -54,7 +59,7 @@ def stage(words: Sequence[str]) -> list[str]:
 def peak(words: Sequence[str], folder: Path) -> float:
     """The most memory in MB that a stage or one of its processes takes."""
     env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "DVC_ROOT": str(folder)}
-    command = [sys.executable, "-c", PEAK, f"stages.{words[0]}", *words[1:]]
+    command = [sys.executable, "-c", PEAK, *stage(words)]
     done = subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
     return int(done.stdout) / (1 if sys.platform == "linux" else 1024) / 1024
 
@@ -119,3 +124,51 @@ def test_ten_thousand_pages_are_read(tmp_path: Path, capsys: pytest.CaptureFixtu
     with capsys.disabled():
         print(f"\n10,000 pages: {took:.0f} s")
     assert took < 120
+
+
+YARDSTICK = os.environ.get("ASKBACK_YARDSTICK")  # a folder with score.py and books/
+
+
+@pytest.mark.prove
+@pytest.mark.skipif(YARDSTICK is None, reason="ASKBACK_YARDSTICK names no folder of typeset books")
+def test_the_paragraphs_of_typeset_books_are_theirs(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(YARDSTICK or "")
+    scores = {
+        book.stem: measured(book, folder) for book in sorted((folder / "books").glob("*.pdf"))
+    }
+    names = ["f1", "exact_f1", "cer", "heads", "numbers", "notes_alone", "notes_glued"]
+    names += ["broken_words"]
+    with capsys.disabled():
+        print(f"\n{'':18}" + "".join(f"{name:>13}" for name in names))
+        for book, score in scores.items():
+            print(f"{book:18}" + "".join(f"{score[name]:13.3f}" for name in names))
+    real = {book: score for book, score in scores.items() if book.endswith("-real")}
+    typeset = [score for book, score in scores.items() if book not in real]
+    assert statistics.mean(score["f1"] for score in typeset) >= 0.99
+    assert statistics.mean(score["exact_f1"] for score in typeset) >= 0.97
+    for score in typeset:
+        assert score["f1"] >= 0.96
+        assert score["cer"] <= 0.002
+        assert score["notes_alone"] == score["notes_glued"] == 0
+        assert score["heads"] + score["numbers"] <= 3
+        assert score["broken_words"] <= 2
+    for score in real.values():
+        assert score["f1"] >= 0.95
+        assert score["cer"] <= 0.025
+
+
+def measured(book: Path, folder: Path) -> dict[str, float]:
+    """The yardstick's figures for a book."""
+    account = Account()
+    text = pdf.read(book, None, account)
+    found = paragraphs(book.stem, text.blocks, account)
+    rows = [{"text": paragraph.text, "kind": paragraph.kind} for paragraph in found]
+    assert account.missing == 0
+    spec = importlib.util.spec_from_file_location("score", folder / "score.py")
+    assert spec is not None
+    assert spec.loader is not None
+    scorer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scorer)
+    truth = json.loads((folder / "books" / f"{book.stem.split('-')[0]}.truth.json").read_text())
+    score: dict[str, float] = scorer.score(truth, rows)
+    return score

@@ -8,7 +8,7 @@ from askback.reading.blocks import Block
 from askback.reading.kinds import NUMBER, follows, kinds, scale
 from askback.reading.notes import LABEL
 from askback.reading.pages import Line
-from askback.reading.setting import ENDED, NEAR, Setting, begins_paragraph, full
+from askback.reading.setting import ENDED, NEAR, Setting, begins_paragraph, full, is_complete
 from askback.reading.spelling import DASHES, HYPHENS, Spelling
 from askback.records import Kind
 
@@ -93,7 +93,7 @@ def begins_column(above: Line, row: Line, setting: Setting) -> bool:
     if setting.indent is not None and row.indent > 0.4 * setting.em:
         return True
     ended = ENDED.search(above.text[-8:]) or above.x1 < above.right - 0.3 * setting.width
-    return bool(ended) and not full(above, row, above.right, setting)
+    return bool(ended) and (setting.splits or not is_complete(above, row, setting))
 
 
 def alike(above: Line, row: Line) -> bool:

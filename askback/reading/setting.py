@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from askback.reading.letters import CJK
@@ -26,6 +26,8 @@ class Setting:
     width: float  # of a column
     indent: float | None  # of a paragraph's first row; None where space sets paragraphs apart
     hanging: float | None = None  # of all its rows but the first
+    justified: bool = False
+    splits: bool = False  # a full row where a sentence ends more often ends a paragraph than not
 
     @property
     def em(self) -> float:
@@ -91,7 +93,31 @@ def setting_of(rows: Sequence[Line], body: float, lead: float) -> Setting:
             (begun if ended_early(above, row) else within)[shown] += 1
     hanging = hanging_indent(begun, within, len(rows))
     indent = first_indent(begun, within, len(rows)) if hanging is None else None
-    return Setting(body, lead, width, indent, hanging)
+    justified = sum(row.x1 > row.right - NEAR for row in rows) > 0.5 * len(rows)
+    found = Setting(body, lead, width, indent, hanging, justified)
+    return replace(found, splits=splits(rows, found))
+
+
+def splits(rows: Iterable[Line], setting: Setting) -> bool:
+    """Whether most full rows with a sentence's end have space below them: paragraphs end there."""
+    apart = together = 0
+    for above, row in pairwise(rows):
+        same = (above.page, above.column) == (row.page, row.column)
+        if same and ENDED.search(above.text[-8:]) and is_complete(above, row, setting):
+            step = row.y0 - above.y0
+            apart += 1.25 * setting.leading < step < 3 * setting.leading
+            together += 0 < step <= 1.25 * setting.leading
+    return apart > together
+
+
+def is_complete(above: Line, row: Line, setting: Setting) -> bool:
+    """Whether the row above is as long as a row that another one goes on from.
+
+    Where no indent tells, a justified one reaches the margin.
+    """
+    if setting.justified and setting.indent is None:
+        return above.x1 > above.right - NEAR
+    return full(above, row, above.right, setting)
 
 
 def ended_early(above: Line, row: Line) -> bool:
