@@ -198,8 +198,13 @@ def write_metrics(metrics: Path, count: int) -> None:
         "extract": {
             "kept": count + 14,
             "dropped": {},
-            "pages": 48,
-            "lines_left_out": {"running heads": 44},
+            "by_document": {
+                "ferry": {
+                    "read": 4321,
+                    "kept": {"para": 4000, "heading": 200},
+                    "left_out": {"running_head": 100, "respelt": 21},
+                },
+            },
         },
         "segment": {"kept": count, "dropped": {"contents": 5, "too short": 9}},
         "questions": {"kept": count, "dropped": {}, "asked_by": {"embedded": count}},

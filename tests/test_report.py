@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from askback.evaluation import Evaluation
-from stages.report import account, count, figure, flat, spread, verdict
+from stages.report import account, characters, count, figure, flat, spread, verdict
 from tests import small_run
 
 HOSTILE = "</mark><script>alert(1)</script>\" onload='x' <img src=//e.example/a> <|im_end|>"
@@ -64,6 +64,23 @@ def test_the_ledger_names_every_reason_with_its_count(page: str) -> None:
     bars = re.findall(r'name">(.*?)</span><span class="count">(.*?)</span>', page)
     assert ("too short", "9") in bars
     assert ("contents", "5") in bars
+
+
+def test_the_characters_of_each_book_stand_by_kind_and_bucket_and_agree(page: str) -> None:
+    table = page[page.index("<h2>Every character") : page.index("<h2>Lengths")]
+    assert "The sums agree for every book." in table
+    assert re.findall(r"<th.*?>(.*?)</th>", table) == [
+        *("book", "read", "para", "heading", "running head", "respelt"),
+    ]
+    assert re.findall(r"<td.*?>(.*?)</td>", table) == [
+        *("ferry", "4,321", "4,000", "200", "100", "21"),
+    ]
+
+
+def test_a_character_that_is_in_no_bucket_is_told() -> None:
+    books = {"ferry": {"read": 7, "kept": {"para": 5}, "left_out": {"hyphen": 1}}}
+    names, (book,) = characters({"by_document": books})
+    assert (names, book.counts, book.missing) == (["para", "hyphen"], [5, 1], 1)
 
 
 def test_the_conversations_histogram_has_a_rule_at_max_length(page: str) -> None:

@@ -57,28 +57,26 @@ class Spelling:
 
     def join(self, lines: Iterable[str], account: Account) -> str:
         """`lines` as one, the words whole that a line's end broke; `account` has the hyphens."""
-        text = ""
+        parts: list[str] = []
         for line in lines:
-            text = self.pair(text, line, account) if text else line
-        if "\u00ad" in text:
-            account.leave_out("hyphen", "\u00ad" * text.count("\u00ad"))
-            text = text.replace("\u00ad", "")
-        return text
+            if parts and (end := broken(parts[-1])) and (rest := LETTERS.match(line)):
+                parts[-1] = self.mended(parts[-1], end, rest[0], account) + line
+            elif parts:
+                parts += [between(parts[-1], line), line]
+            else:
+                parts.append(line)
+        text = "".join(parts)
+        account.leave_out("hyphen", "\u00ad" * text.count("\u00ad"))
+        return text.replace("\u00ad", "")
 
-    def pair(self, above: str, below: str, account: Account) -> str:
-        """Two lines as one."""
-        end, rest = broken(above), LETTERS.match(below)
-        if end and rest:
-            keep, reason = self.hyphened(end[1], end[2], rest[0])
-            account.decided[f"{'kept' if keep else 'taken out'}: {reason}"] += 1
-            if not keep:
-                account.leave_out("hyphen", end[2])
-                above = above[:-1]
-            return above + below
-        if CJK.match(above[-1]) and CJK.match(below[0]):
-            return above + below
-        closed = above[-1] in DASHES and above[-2:-1] not in ("", " ")
-        return above + below if closed else f"{above} {below}"
+    def mended(self, line: str, end: re.Match[str], rest: str, account: Account) -> str:
+        """The line without its hyphen at the end, unless the author put it there."""
+        keep, reason = self.hyphened(end[1], end[2], rest)
+        account.decided[f"{'kept' if keep else 'taken out'}: {reason}"] += 1
+        if keep:
+            return line
+        account.leave_out("hyphen", end[2])
+        return line[:-1]
 
     def hyphened(self, left: str, hyphen: str, right: str) -> tuple[bool, str]:
         """Whether the hyphen between the two is the author's, and what tells so."""
@@ -115,6 +113,13 @@ class Spelling:
         one, other = initial.lower(), "".join(WORD.findall(rest.lower())[:1])
         alone = min(self.seen[one], self.seen[other]) > self.seen[one + other]
         return f"{initial} {rest}" if alone else initial + rest
+
+
+def between(above: str, below: str) -> str:
+    """What stands between two lines: a space, but nothing after a closed dash or in Chinese."""
+    closed = above[-1:] in DASHES and above[-2:-1] not in ("", " ")
+    written_on = CJK.match(above[-1:]) and CJK.match(below)
+    return "" if closed or written_on else " "
 
 
 def broken(line: str) -> re.Match[str] | None:
