@@ -10,6 +10,8 @@ def language_of(text: str) -> str:
     """The most likely language of `text`, as ISO 639-1 names it; `en` where there is no telling."""
     import py3langid
 
+    if not any(map(str.isalpha, text[:ENOUGH])):
+        return "en"
     language, _ = py3langid.classify(text[:ENOUGH])
     if language in CHINESE:
         return "zh"
@@ -18,6 +20,6 @@ def language_of(text: str) -> str:
 
 def getting_ready() -> threading.Thread:
     """A thread that loads what `language_of` needs, half a second's work, beside other work."""
-    thread = threading.Thread(target=language_of, args=("",))
+    thread = threading.Thread(target=language_of, args=("any word",))
     thread.start()
     return thread

@@ -144,7 +144,6 @@ def test_heads_and_numbers_of_every_kind_are_no_text(how: str) -> None:
     assert found.left_out == {bucket: number for bucket, number in buckets.items() if number}
 
 
-@pytest.mark.xfail(strict=True, reason="only small letters count as roman")
 def test_page_numbers_may_be_roman_capitals() -> None:
     found = framed("", 'align(center, numbering("I", n))', *PROSE, *MORE)
     assert found.told == paras(*PROSE, *MORE)

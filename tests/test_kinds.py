@@ -134,7 +134,6 @@ EVEN = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="lines that end at one place look like a quotation's")
 @pytest.mark.parametrize("how", EVEN)
 def test_verse_keeps_its_lines_though_they_are_of_one_length(how: str) -> None:
     assert amid(box(lines(EVEN[how]), inset="left: 3em")) == as_kind("verse", EVEN[how])
@@ -163,7 +162,6 @@ def test_a_figure_parts_no_paragraph(caption: str) -> None:
     assert amid(flow(*parts)) == [("para", f"{ABOVE} {BELOW}"), ("caption", caption)]
 
 
-@pytest.mark.xfail(strict=True, reason="its centred rows become verse")
 def test_a_caption_may_have_two_rows() -> None:
     caption = "Figure 1. The ferry in its last summer, seen from the chapel on a morning in May."
     shown = f"#align(center, text(8.5pt)[{in_rows(caption.replace('seen', '|seen'))}])"
@@ -201,7 +199,6 @@ def test_in_a_spaced_book_size_place_and_capitals_make_a_heading(how: str) -> No
     assert amid(headed(HEADINGS["flush"]), SPACED) == paras("The last summer")
 
 
-@pytest.mark.xfail(strict=True, reason="each row is a heading")
 def test_a_heading_in_capitals_may_have_two_rows() -> None:
     found = amid(headed(r"#align(center)[THE LAST SUMMER \ OF THE FERRY]"))
     assert found == as_kind("heading", "THE LAST SUMMER OF THE FERRY")
@@ -241,7 +238,6 @@ def test_latin_words_make_no_heading_of_chinese() -> None:
     assert found.told == paras(*(text.replace("□", "DICKENS") for text in paragraphs))
 
 
-@pytest.mark.xfail(strict=True, reason="Chinese with a word in capitals counts as capitals")
 def test_a_centred_row_of_chinese_with_latin_capitals_is_no_heading() -> None:
     paragraphs = [*CHINESE_PROSE[:4], "他读过□的书，也读过别的书。", *CHINESE_PROSE[4:]]
     found = read_pdf(drawn(with_latin(paragraphs, 2)), "zh")

@@ -31,7 +31,6 @@ def test_a_heading_across_ends_the_columns_above_it() -> None:
     assert {p.first_page for p in found.paragraphs} == {1}
 
 
-@pytest.mark.xfail(strict=True, reason="the margins of a page in one column hold for columns")
 def test_columns_may_begin_after_a_page_in_one() -> None:
     source = flow(*PROSE, "#set page(columns: 2)", *MORE)
     setting = design("page(width: 18cm, height: 20cm)")
@@ -43,6 +42,14 @@ def test_left_and_right_pages_have_margins_of_their_own() -> None:
     found = read(design(margins) + flow(*PROSE, *MORE))
     assert found.told == paras(*PROSE, *MORE)
     assert {p.first_page % 2 for p in found.paragraphs} == {0, 1}
+
+
+def test_an_omnibus_is_read_part_by_part() -> None:
+    """What is large in one may be the size of the other's text."""
+    first, second = prose(34, 2), prose(34, 3)
+    larger = "#pagebreak()\n#set text(13pt)\n#set page(width: 15cm, height: 20cm)"
+    found = read(design() + flow(*first, larger, *second))
+    assert found.told == paras(*first, *second)
 
 
 RIVER = (

@@ -40,7 +40,6 @@ def test_lines_join_as_the_book_spells(above: str, below: str, text: str, decisi
     assert joined(above, below) == (text, decision)
 
 
-@pytest.mark.xfail(strict=True, reason="a hyphen after a figure gets a space")
 def test_a_hyphen_between_figures_stays_between_them() -> None:
     assert joined("on pages 7-", "9 of it")[0] == "on pages 7-9 of it"
 
@@ -97,7 +96,6 @@ def test_chinese_and_japanese_join_without_spaces(above: str, below: str, text: 
     assert joined(above, below, "zh", []) == (text, "")
 
 
-@pytest.mark.xfail(strict=True, reason="signs that Latin has, too, and figures get a space")
 @pytest.mark.parametrize(
     ("above", "below"),
     [

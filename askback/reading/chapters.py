@@ -52,7 +52,7 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
     for section in parts:
         front = front and not is_text(section)
         if ends(section, under, size):
-            under, size = heading_of(section), largest(section)
+            under, size = heading_of(section)
         if under is CONTENTS:
             found += contents(section)
         elif under is INDEX:
@@ -69,11 +69,15 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
     return found
 
 
-def heading_of(section: Sequence[Block]) -> re.Pattern[str] | None:
-    """Which special section it is by its heading; None for text."""
+def heading_of(section: Sequence[Block]) -> tuple[re.Pattern[str] | None, float]:
+    """Which special section it is by one of its headings, None for text; and that one's size."""
     labelled = sum(NUMBERED.match(block.text) is not None for block in section)
     names = [CONTENTS, INDEX, *([NOTES] if labelled > 0.3 * (len(section) - 1) else [])]
-    return next((name for name in names if is_headed(section, name)), None)
+    for head in headings(section):
+        for name in names:
+            if name.fullmatch(head.text.strip(" .:")):
+                return name, head.size
+    return None, largest(section)
 
 
 def largest(section: Sequence[Block]) -> float:
@@ -83,7 +87,7 @@ def largest(section: Sequence[Block]) -> float:
 
 def ends(section: Sequence[Block], under: re.Pattern[str] | None, size: float) -> bool:
     """Whether the section ends the special one above it, headed in `size`."""
-    if heading_of(section) is not None or largest(section) > 0.97 * size:
+    if heading_of(section)[0] is not None or largest(section) > 0.97 * size:
         return True
     if under is CONTENTS:
         return is_text(section)

@@ -20,6 +20,7 @@ LARGE = 1.15  # of the body's size: titles are set as large, running heads never
 FIRST = re.compile(r"[-–—\s\[]*(\d{1,4})\b")
 LAST = re.compile(r"\b(\d{1,4})[-–—\s\]]*$")
 ROMAN = re.compile(r"[-–—\s\[]*[ivxlc]+[-–—\s\]]*")
+CAPITALS = re.compile(r"[-–—\s\[]*[IVXLC]+[-–—\s\]]*")
 FOLIO = re.compile(r"[-–—\s\[]*(\d{1,4}(\s*/\s*\d{1,4})?|[ivxlc]+)[-–—\s\]]*")  # 7, - vii -, 7/44
 
 
@@ -48,10 +49,12 @@ def edges(pages: list[Page]) -> dict[int, Bucket]:
     seen = Counter(place for _, row in rows for place in places(row))
     slots = Counter(slot(row) for _, row in rows if recurs(row, seen))
     folios = Counter(offset for page, row in rows for offset in offsets(row, page))
+    romans = Counter(slot(row) for page, row in rows if is_roman_foot(page, row))
     return {
         id(line): bucket(line)
         for page, row in rows
         if recurs(row, seen)
+        or (is_roman_foot(page, row) and in_slot(row, romans))
         or in_slot(row, slots)
         or all(ROMAN.fullmatch(line.text) for line in row)
         or any(folios[offset] >= OFTEN for offset in offsets(row, page))
@@ -150,6 +153,11 @@ def set_off(rows: list[Band], body: float, lead: float) -> Iterator[Band]:
         yield row
 
 
+def is_roman_foot(page: Page, row: Band) -> bool:
+    """Whether the row is a number in roman capitals at the page's foot; above, one is a title."""
+    return row[0].y0 > page.height / 2 and all(CAPITALS.fullmatch(line.text) for line in row)
+
+
 def places(row: Band) -> set[tuple[str, int]]:
     """Each line of the row with its height, spelt in every way that may recur."""
     return {(words, round(line.y0 / GRID)) for line in row for words in spellings(line)}
@@ -199,4 +207,5 @@ def offsets(row: Band, page: Page) -> list[int]:
 
 def bucket(line: Line) -> Bucket:
     """Which furniture it is."""
-    return "page_number" if FOLIO.fullmatch(line.text) else "running_head"
+    number = FOLIO.fullmatch(line.text) or CAPITALS.fullmatch(line.text)
+    return "page_number" if number else "running_head"

@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator
 
 from askback.reading.account import Account
 from askback.reading.blocks import Block
-from askback.reading.kinds import NUMBER, follows, kinds, scale
+from askback.reading.kinds import (
+    BULLET,
+    FIGURE,
+    NUMBER,
+    follows,
+    in_capitals,
+    is_centred,
+    kinds,
+    scale,
+)
 from askback.reading.notes import LABEL
 from askback.reading.pages import Line
 from askback.reading.setting import ENDED, NEAR, Setting, begins_paragraph, full, is_complete
@@ -74,26 +83,47 @@ def begins(block: list[Line], row: Line, setting: Setting) -> bool:
     if is_flush_right(above, setting) or is_flush_right(row, setting):
         return True
     if (above.page, above.column) != (row.page, row.column):
-        return counts_on(block[0], row) or begins_column(above, row, setting)
+        return counts_on(block[0], row) or begins_column(block, row, setting)
     if above.foot and row.y0 < above.foot - 0.3 * row.size:
         return False
-    if gap(above, row, setting) or not full(above, row, above.right, setting):
+    if gap(above, row, setting) or begins_list(above, row):
+        return True
+    if goes_on(block, row, setting):
+        return False
+    if not full(above, row, above.right, setting):
         return True
     return counts_on(block[0], row) or (
         not hangs(block, row, setting) and stepped(block, row, setting)
     )
 
 
-def begins_column(above: Line, row: Line, setting: Setting) -> bool:
+def begins_column(block: list[Line], row: Line, setting: Setting) -> bool:
     """Whether a page's or a column's first row begins a new block, and does not go on."""
+    above = block[-1]
     if setting.hanging is not None:
         return abs(row.indent - setting.hanging) > NEAR
     if above.text[-1] in HYPHENS and row.text[0].islower():
         return False
+    if ITEM.match(block[0].text) and row.indent > 0.3 * setting.em and not ITEM.match(row.text):
+        return not is_complete(above, row, setting)
     if setting.indent is not None and row.indent > 0.4 * setting.em:
         return True
     ended = ENDED.search(above.text[-8:]) or above.x1 < above.right - 0.3 * setting.width
     return bool(ended) and (setting.splits or not is_complete(above, row, setting))
+
+
+def begins_list(above: Line, row: Line) -> bool:
+    """Whether the row begins the first item of a list, or one with a bullet."""
+    first = NUMBER.match(row.text)
+    counted = first is not None and first[1] in ("1", "a") and ENDED.search(above.text[-8:])
+    return BULLET.match(row.text) is not None or bool(counted)
+
+
+def goes_on(block: list[Line], row: Line, setting: Setting) -> bool:
+    """Whether centred rows make one caption or one title in capitals."""
+    rows = (block[-1], row)
+    caption = FIGURE.match(block[0].text) is not None
+    return (caption or all(map(in_capitals, rows))) and all(is_centred(r, setting) for r in rows)
 
 
 def alike(above: Line, row: Line) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from askback.reading.letters import CJK
 from askback.reading.pages import Line
 from askback.reading.setting import NEAR, Setting, aligned, begins_paragraph, full
 
@@ -98,7 +99,10 @@ def inset(run: Sequence[Line], setting: Setting) -> tuple[float, float] | None:
     wide = right > run[0].right - setting.em
     if len(run) < LEAST or (wide and all(begins_paragraph(row, setting) for row in run)):
         return None
-    prose = sum(row.text[:1].islower() for row in run) >= 0.3 * len(run)
+    small = sum(row.text[:1].islower() for row in run)
+    if not small and len(run) > LEAST and not CJK.search(run[0].text):
+        return None  # verse, each line with a capital
+    prose = small >= 0.3 * len(run)
     ends = sum(
         row.x1 > right - setting.body or (prose and full(row, below, right, setting))
         for row, below in pairwise(run)

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from askback.reading.headings import NUMBERED, is_named
 from askback.reading.letters import CJK
 from askback.reading.pages import Line
-from askback.reading.setting import ENDED, NEAR, Setting
+from askback.reading.setting import ENDED, Setting, begins_paragraph
 from askback.records import Kind
 
 LARGE, SMALL = 1.12, 0.88  # of the body's size: beyond them it is another kind of text
@@ -62,12 +62,16 @@ def is_apart(above: Line, row: Line, setting: Setting) -> bool:
 def is_verse_line(rows: list[Line], setting: Setting) -> bool:
     """Whether the group is one short row, set in otherwise than a paragraph's first row is."""
     row = rows[0]
-    if len(rows) > 1 or scale(row, setting) > 0 or row.text.isupper():
+    if len(rows) > 1 or scale(row, setting) > 0 or in_capitals(row):
         return False
     width = row.right - row.left
     short = row.x1 < row.right - 0.1 * width and row.indent < 0.5 * width
-    indented = setting.indent is not None and abs(row.indent - setting.indent) <= NEAR
-    return short and row.indent > 0.8 * setting.em and not indented
+    return short and row.indent > 0.8 * setting.em and not begins_paragraph(row, setting)
+
+
+def in_capitals(row: Line) -> bool:
+    """Whether it is set in capitals, which Chinese has none of."""
+    return row.text.isupper() and not CJK.search(row.text)
 
 
 def stanzas(lines: list[list[Line]], setting: Setting) -> Iterator[list[Line]]:
@@ -100,7 +104,7 @@ def kind(rows: list[Line], setting: Setting, spaced: bool) -> Kind:
 def is_title(rows: list[Line], setting: Setting) -> bool:
     """Whether it is a heading in the body's size: centred, in capitals or numbered."""
     text = " ".join(row.text for row in rows)
-    named = text.isupper() or NUMBERED.fullmatch(text) is not None
+    named = all(map(in_capitals, rows)) or NUMBERED.fullmatch(text) is not None
     return named and len(rows) < 4 and all(is_centred(row, setting) for row in rows)
 
 

@@ -42,10 +42,11 @@ def in_columns(lines: list[Line], middle: float | None) -> Iterator[list[Line]]:
         yield lines
         return
     for zone in zones(lines, middle):
-        second = [line for line in zone if line.x0 > middle - line.size / 2]
-        for line in second:
-            line.column = 1
-        yield from filter(None, ([line for line in zone if not line.column], second))
+        for line in zone:
+            if not crosses(line, middle):
+                line.column = 2 if line.x0 > middle - line.size / 2 else 1
+        second = [line for line in zone if line.column == 2]
+        yield from filter(None, ([line for line in zone if line.column < 2], second))
 
 
 def gutters(pages: Sequence[Page]) -> list[float | None]:
@@ -93,17 +94,18 @@ def zones(lines: list[Line], middle: float) -> Iterator[list[Line]]:
 
 def merge(lines: list[Line], spelling: Spelling) -> list[Line]:
     """One row for what stands side by side, a drop capital put before the first row beside it."""
-    merged: list[Line] = []
+    found: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.y0):
-        near = range(len(merged) - 1, max(-1, len(merged) - 1 - BACK), -1)
-        at = next((i for i in near if beside(merged[i], line)), None)
-        if at is None:
-            merged.append(line)
+        near = reversed(found[-BACK:])
+        row = next((row for row in near if beside(max(row, key=width), line)), None)
+        if row is None:
+            found.append([line])
         else:
-            merged[at] = one_row(merged[at], line, spelling)
-    for above, row in pairwise(merged):
-        if above.foot and row.y0 < above.foot - 0.3 * row.size:
-            row.foot = above.foot
+            row.append(line)
+    merged = [one_row(row, spelling) for row in found]
+    for above, below in pairwise(merged):
+        if above.foot and below.y0 < above.foot - 0.3 * below.size:
+            below.foot = above.foot
     return merged
 
 
@@ -112,18 +114,29 @@ def beside(a: Line, b: Line) -> bool:
     return min(a.y1, b.y1) - max(a.y0, b.y0) > 0.5 * min(a.y1 - a.y0, b.y1 - b.y0)
 
 
-def one_row(a: Line, b: Line, spelling: Spelling) -> Line:
-    """Two lines that stand side by side as one row."""
-    large, small = (a, b) if a.size > b.size else (b, a)
-    if large.size > 1.5 * small.size and len(large.text) <= 2 and small.x0 >= large.x0:
-        small.text = spelling.capital(large.text, small.text)
-        small.x0, small.foot = large.x0, large.y1
-        return small
-    left, right = (a, b) if a.x0 <= b.x0 else (b, a)
-    main = max(a, b, key=lambda line: line.x1 - line.x0)
-    mark = right if main is left else left
+def width(line: Line) -> float:
+    """How wide the line is; a drop capital is narrower than what stands beside it."""
+    return line.x1 - line.x0
+
+
+def one_row(lines: list[Line], spelling: Spelling) -> Line:
+    """Lines that stand side by side as one row."""
+    first, *others = sorted(lines, key=lambda line: line.x0)
+    for line in others:
+        first = joined(first, line, spelling)
+    return first
+
+
+def joined(left: Line, right: Line, spelling: Spelling) -> Line:
+    """Two lines side by side as one."""
+    if left.size > 1.5 * right.size and len(left.text) <= 2:
+        right.text = spelling.capital(left.text, right.text)
+        right.x0, right.foot = left.x0, left.y1
+        return right
+    main, mark = (left, right) if width(left) > width(right) else (right, left)
     raised = is_raised(mark.text, mark.size, mark.y1, main.size, main.y1)
     before, between = (RAISED if raised and mark is part else "" for part in (left, right))
     main.text = f"{before}{left.text}{between or ('' if before else ' ')}{right.text}"
-    main.x0, main.x1, main.first = left.x0, max(a.x1, b.x1), left.first
+    main.x0, main.x1, main.first = left.x0, max(left.x1, right.x1), left.first
+    main.foot = max(left.foot, right.foot)
     return main

@@ -6,6 +6,7 @@ import unicodedata
 from askback.reading.account import Account, Bucket, count
 
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ſt", "ﬆ": "st"}
+UNKNOWN = {"Cn", "Co", "Cs"}  # of no character, or of one that only some font has
 UNFOLD = str.maketrans(LIGATURES)
 NEVER_PRINTED: dict[Bucket, re.Pattern[str]] = {
     "control": re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufff9-\ufffb]"),
@@ -34,13 +35,14 @@ def clean(text: str, account: Account) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    before, text = count(text), repaired(text)
+    account.left_out["respelt"] += before - count(text)
     if ODD.search(text):
         for bucket, never in NEVER_PRINTED.items():
             account.leave_out(bucket, "".join(never.findall(text)))
             text = never.sub("", text)
-    result = unicodedata.normalize("NFC", repaired(text.translate(UNFOLD)))
-    if result != text:
-        account.left_out["respelt"] += count(text) - count(result)
+    result = unicodedata.normalize("NFC", text.translate(UNFOLD))
+    account.left_out["respelt"] += count(text) - count(result)
     return result
 
 
@@ -50,4 +52,5 @@ def repaired(text: str) -> str:
         return text
     from ftfy import fix_encoding
 
-    return fix_encoding(text)
+    result = fix_encoding(text)
+    return text if any(unicodedata.category(sign) in UNKNOWN for sign in result) else result

@@ -16,7 +16,7 @@ MOST = 0.6  # of the endnotes, at least, are called in their order
 AFTER_SIGN = r"(?<=[.,;:!?…'\"”’»)\]—–。，、；：？！」』）》])"
 AFTER_LETTER = r"(?<=[^\W\d_])"
 AFTER = f"(?:{AFTER_SIGN}|{AFTER_LETTER})"
-LABEL = re.compile(rf"{RAISED}?(\d{{1,3}}|[*†‡§¶]+)")  # what a footnote begins with
+LABEL = re.compile(rf"{RAISED}?\(?(\d{{1,3}}|[*†‡§¶]+)\)?")  # what a footnote begins with
 
 
 def mark_notes(columns: Sequence[list[Line]], body: float, lead: float, account: Account) -> None:
@@ -28,7 +28,7 @@ def mark_notes(columns: Sequence[list[Line]], body: float, lead: float, account:
     noted: list[Line] = []
     before: list[Line] = []
     for _, page in groupby(filter(None, columns), key=lambda column: column[0].page):
-        feet = [(column, foot_of(column, body, lead)) for column in page]
+        feet = [(column, foot_of(column, body, lead, bool(noted))) for column in page]
         text = [row for column, foot in feet for row in column[: len(column) - len(foot)]]
         for _, foot in feet:
             called = [
@@ -41,11 +41,14 @@ def mark_notes(columns: Sequence[list[Line]], body: float, lead: float, account:
         before = text
 
 
-def foot_of(column: list[Line], body: float, lead: float) -> list[Line]:
-    """The rows at the column's foot that are set smaller than the body, or apart and called."""
+def foot_of(column: list[Line], body: float, lead: float, going_on: bool) -> list[Line]:
+    """The rows at the column's foot that are set smaller than the body, or apart and called.
+
+    A note that goes on may fill the column.
+    """
     large = [i for i, row in enumerate(column) if not is_small(row, body)]
-    if large and large[-1] + 1 < len(column):
-        return column[large[-1] + 1 :]
+    if (large or going_on) and (large or [-1])[-1] + 1 < len(column):
+        return column[(large or [-1])[-1] + 1 :]
     for i in range(len(column) - 1, 0, -1):
         label = LABEL.match(column[i].text)
         if label and column[i].y0 - column[i - 1].y0 > 1.4 * lead:
@@ -74,7 +77,7 @@ def call(label: str, text: Sequence[Line]) -> tuple[Line, re.Match[str]] | None:
     """Where `label` calls its note: raised, else after a sign or, at last, after a letter."""
     mark = re.escape(label)
     for pattern in (
-        f"{RAISED}{mark}(?![0-9])",
+        rf"{RAISED}\(?{mark}(?![0-9])\)?",
         AFTER_SIGN + mark + ALONE,
         AFTER_LETTER + mark + ALONE,
     ):
@@ -86,7 +89,7 @@ def call(label: str, text: Sequence[Line]) -> tuple[Line, re.Match[str]] | None:
 
 def is_called(label: str, text: Iterable[Line]) -> bool:
     """Whether `label` stands raised in the text."""
-    return any(re.search(f"{RAISED}{re.escape(label)}(?![0-9])", row.text) for row in text)
+    return any(re.search(rf"{RAISED}\(?{re.escape(label)}(?![0-9])", row.text) for row in text)
 
 
 def take_endnote_calls(text: Sequence[Block], notes: Iterable[Block], account: Account) -> None:

@@ -150,14 +150,16 @@ def lines(
     if len(set(y0)) == len(set(y1)) == 1 and texts[-1] not in HYPHENS and not unseen:
         top, foot = float(y0[0]), float(y1[0])
         left, right, first = float(x0[0]), float(x1[-1]), float(x1[0])
-        alone = len(texts) == 1 and turned(left, top, right, foot, text)
-        if foot - top >= TINY and not alone:
+        if foot - top >= TINY and not (len(texts) == 1 and runs_up(right - left, foot - top, text)):
             text = clean(text, account)
             return [Line(page, text, left, top, right, foot, foot - top, first - left)]
     words = [
         Word(float(left), float(top), float(right), float(foot), clean(unescaped(word), account))
         for left, top, right, foot, word in found
     ]
+    if 2 * sum(len(word.text) for word in words if is_turned(word)) > count(text):
+        account.leave_out("turned", "".join(word.text for word in words))
+        return []
     return [line(page, run) for run in apart(list(seen(words, account, unseen)))]
 
 
@@ -166,9 +168,14 @@ def unescaped(text: str) -> str:
     return html.unescape(text) if "&" in text else text
 
 
-def turned(x0: float, y0: float, x1: float, y1: float, text: str) -> bool:
-    """Whether the word runs up or down the page: its box is higher than wide."""
-    return len(text) > 2 and y1 - y0 > 2 * (x1 - x0)
+def runs_up(width: float, height: float, text: str) -> bool:
+    """Whether a word with such a box runs up or down the page."""
+    return len(text) > 2 and height > 2 * width
+
+
+def is_turned(word: Word) -> bool:
+    """Whether the word runs up or down the page."""
+    return runs_up(word.x1 - word.x0, word.height, word.text)
 
 
 def seen(words: Iterable[Word], account: Account, unseen: Sequence[Hidden]) -> Iterator[Word]:
@@ -176,7 +183,7 @@ def seen(words: Iterable[Word], account: Account, unseen: Sequence[Hidden]) -> I
     for word in words:
         if word.height < TINY:
             account.leave_out("tiny", word.text)
-        elif turned(word.x0, word.y0, word.x1, word.y1, word.text):
+        elif is_turned(word):
             account.leave_out("turned", word.text)
         elif hider := next((box for box in unseen if box.hides(word)), None):
             account.leave_out("off_page" if hider.why == "cropped" else "hidden", word.text)

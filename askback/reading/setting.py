@@ -169,4 +169,6 @@ def aligned(a: Line, b: Line) -> bool:
 
 def begins_paragraph(row: Line, setting: Setting) -> bool:
     """Whether the row begins where the first row of a paragraph does."""
-    return setting.indent is not None and abs(row.indent - setting.indent) <= NEAR
+    hangs = HANGING.match(row.text) is not None  # by half an em, where Chinese is set with care
+    slack = 0.6 * row.size if hangs and CJK.search(row.text) else NEAR
+    return setting.indent is not None and abs(row.indent - setting.indent) <= slack

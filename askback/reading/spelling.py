@@ -19,6 +19,7 @@ ENOUGH = 10  # line ends that show how the book breaks words
 MANY = 300  # lines that show that it does not
 # Where words are written together or apart, but hardly ever with a hyphen before a small letter.
 HYPHENLESS = {"cs", "da", "de", "es", "fi", "hu", "it", "la", "nl", "no", "pl", "sv"}
+SPACELESS = {"ja", "zh"}
 # What French puts after a hyphen: dit-il, celui-là, lui-même, donnez-le-moi.
 FRENCH = re.compile(
     r"(je|tu|ils?|elles?|on|ce|ci|là|nous|vous|moi|toi|lui|leur|les?|la|y|en|t|mêmes?)"
@@ -62,7 +63,7 @@ class Spelling:
             if parts and (end := broken(parts[-1])) and (rest := LETTERS.match(line)):
                 parts[-1] = self.mended(parts[-1], end, rest[0], account) + line
             elif parts:
-                parts += [between(parts[-1], line), line]
+                parts += [between(parts[-1], line, self.language), line]
             else:
                 parts.append(line)
         text = "".join(parts)
@@ -115,11 +116,16 @@ class Spelling:
         return f"{initial} {rest}" if alone else initial + rest
 
 
-def between(above: str, below: str) -> str:
+def between(above: str, below: str, language: str) -> str:
     """What stands between two lines: a space, but nothing after a closed dash or in Chinese."""
     closed = above[-1:] in DASHES and above[-2:-1] not in ("", " ")
-    written_on = CJK.match(above[-1:]) and CJK.match(below)
-    return "" if closed or written_on else " "
+    figures = above[-1:] in HYPHENS and above[-2:-1].isdigit() and below[:1].isdigit()
+    signs = CJK.match(above[-1:]) is not None, CJK.match(below) is not None
+    if language in SPACELESS:
+        written_on = any(signs) or not (above[-1:].isalnum() and below[:1].isalnum())
+    else:
+        written_on = all(signs)
+    return "" if closed or figures or written_on else " "
 
 
 def broken(line: str) -> re.Match[str] | None:
