@@ -129,10 +129,10 @@ def lines(text: str) -> str:
     return text.replace("\n", " \\\n")
 
 
-def dropped(capital: str, width: str, beside: str, rest: str) -> str:
+def dropped(capital: str, width: str, beside: str, rest: str, size: str = "47pt") -> str:
     """Typst's source for a paragraph that begins with a capital as high as the rows beside it."""
     edges = 'top-edge: "cap-height", bottom-edge: "baseline"'
-    large = f"#place(top + left, text(47pt, {edges})[{capital}])"
+    large = f"#place(top + left, text({size}, {edges})[{capital}])"
     rows = f"#pad(left: {width})[{FLUSH}{in_rows(beside + '|')}]"
     return f"#block(spacing: 0.6em)[{large}{rows}]\n#par(first-line-indent: 0pt)[{rest}]"
 

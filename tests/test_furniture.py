@@ -169,6 +169,24 @@ def test_heads_that_name_the_chapter_are_no_text(opening: bool) -> None:
     assert {p.chapter for p in found.paragraphs} == set(TITLES)
 
 
+def test_a_head_that_no_other_page_has_is_told_by_its_number() -> None:
+    """Each chapter takes one page, and the number stands in its title's line."""
+    titles = [f"The Tale of the {name}" for name in ("River", "Boat", "Bridge", "Fog", "Heron")]
+    text = [MORE[number : number + 2] for number in range(1, 10, 2)]
+    chapters = [flow(chapter(t), *two) for t, two in zip(titles, text, strict=True)]
+    found = framed("[#n #c.map(it => it.body).last(default: [])]", "", *chapters)
+    assert found.of("heading") == titles
+    assert found.of("para") == MORE[1:11]
+
+
+def test_titles_are_no_heads_though_they_count_the_pages() -> None:
+    titles = [f"Chapter {number}" for number in range(1, 7)]
+    chapters = [flow(chapter(t), *MORE[2 * n : 2 * n + 2]) for n, t in enumerate(titles)]
+    found = framed("", "", *chapters)
+    assert found.of("heading") == titles
+    assert found.left_out == {}
+
+
 def test_slug_lines_and_crop_marks_are_no_text() -> None:
     marks = {
         "top + left, dx: 1cm, dy: 3mm": "ferry_FINAL.indd #context here().page() 24/11/26 10:32",

@@ -72,6 +72,13 @@ def over_a_page(above: str, below: str) -> Read:
     return read(design() + flow(*parts))
 
 
+def test_a_broken_word_goes_on_wherever_the_next_page_begins() -> None:
+    found = over_a_page("Nobody asked who had announ-", "ced it. #h(0pt)")
+    assert found.of("para")[3] == "Nobody asked who had announced it."
+    found = over_a_page("Nobody asked who had announ-", "#h(2em)ced it.")
+    assert found.of("para")[3] == "Nobody asked who had announced it."
+
+
 @pytest.mark.parametrize("above", ["announ-", "announced"])
 def test_a_paragraph_goes_over_a_page_whole(above: str) -> None:
     """With a word that the page breaks, and without."""
@@ -91,6 +98,29 @@ def test_a_page_may_end_with_a_paragraph_whose_last_row_is_full() -> None:
     rows = [in_rows(f"{text}|") for text in full]
     found = read(SPACED + flow(*rows[:3], "#pagebreak(weak: true)", *rows[3:], *PROSE))
     assert found.told == paras(*(text.replace("|", " ") for text in full), *PROSE)
+
+
+def test_a_page_may_end_with_a_paragraph_whose_last_row_is_nearly_full() -> None:
+    """The rows of others that go on reach the margin."""
+    rows = "The landing was empty in the evening, and nobody who|saw it then would have thought that it had been full."
+    found = read(SPACED + flow(*PROSE[:2], in_rows(rows), "#pagebreak(weak: true)", *PROSE[2:]))
+    assert found.told[:4] == paras(*PROSE[:2], rows.replace("|", " "), PROSE[2])
+
+
+@pytest.mark.parametrize("push", [3, 6])
+def test_rows_of_a_sentence_may_be_pushed_apart(push: float) -> None:
+    """As raised marks do."""
+    first = ["Once a year the bishop crossed, and was given the dry", "end of the bench."]
+    pushed = [
+        "The boat was kept for strangers, who came with a box",
+        "or a dog and never knew the price, which was good.",
+    ]
+    rows = [
+        Row(60 + 12 * (not row), 60 + 70 * time + 14 * number + push * (number == 3), text)
+        for time in range(6)
+        for number, (row, text) in enumerate([*enumerate(first), *enumerate(pushed)])
+    ]
+    assert read_pdf(drawn([rows])).told == paras(" ".join(first), " ".join(pushed)) * 6
 
 
 def test_a_page_with_nothing_but_a_caption_that_the_text_repeats_is_a_plate() -> None:
@@ -130,6 +160,16 @@ def test_speeches_of_a_play_hang(justify: bool, spacing: str) -> None:
     play = [f"{name}. {said}" for name, said in zip(names, prose(24, 5, 1, 3), strict=True)]
     hanging = "par(hanging-indent: 1.5em, first-line-indent: 0pt)"
     assert told(design(hanging, justify=justify, spacing=spacing) + flow(*play)) == play
+
+
+def test_a_page_may_end_with_a_speech_whose_last_row_is_full() -> None:
+    full = "Ann. What they wanted to know was how deep the river|was and how fast, and who owned the meadow and why."
+    play = [f"Bishop. {said}" for said in prose(16, 5, 1, 3)]
+    hanging = design("par(hanging-indent: 1.5em, first-line-indent: 0pt)")
+    found = read(
+        hanging + flow(*play[:6], in_rows(f"{full}|"), "#pagebreak(weak: true)", *play[6:])
+    )
+    assert found.told == paras(*play[:6], full.replace("|", " "), *play[6:])
 
 
 ITEMS = prose(3, 6, 2, 3)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from textwrap import wrap
 
 import pytest
@@ -59,6 +60,25 @@ def test_a_quotation_goes_over_a_page() -> None:
     (quote,) = (p for p in found.paragraphs if p.kind == "quote")
     assert (quote.text, quote.last_page - quote.first_page) == (long, 1)
     assert found.of("para") == PROSE
+
+
+def test_a_quotation_of_two_rows_stands_between_the_margins_of_others() -> None:
+    two = "She would not hear of it, and went on|peeling the apples for the winter."
+    boxes = [box(QUOTES[0]), PROSE[2], box(QUOTES[1]), PROSE[3], box(in_rows(two))]
+    found = read(design() + flow(*PROSE[:2], *boxes, *PROSE[4:]))
+    assert found.of("quote") == [*QUOTES[:2], two.replace("|", " ")]
+    assert found.of("para") == PROSE
+
+
+def test_speeches_that_fill_their_rows_are_no_quotation() -> None:
+    """Though all begin with the indent and end at the margin."""
+    speeches = [
+        "“What did they want to know, that they came here?”",
+        "“How deep it was and how fast, and who owned it.”",
+        "“And did you tell them how deep it was, and why?”",
+        "“I told them that it was deep enough for anybody.”",
+    ]
+    assert amid(flow(*(in_rows(f"{speech}|") for speech in speeches))) == paras(*speeches)
 
 
 FEW = pytest.mark.xfail(strict=True, reason="less than three rows are no quotation")

@@ -61,6 +61,20 @@ def test_small_capitals_are_no_words_of_their_own_and_no_heading(how: str) -> No
     assert amid(source) == paras(text)
 
 
+def test_a_capital_of_two_rows_is_no_word_of_either() -> None:
+    """pdftotext takes it and both rows for one line."""
+    first = "he ferry was painted green each spring, and"
+    rows = [
+        first,
+        "nobody asked the painter who paid for it, or",
+        "for the brushes, or for the rope.",
+    ]
+    places = [(82, 60), (82, 76), (60, 92)]
+    text = [Row(x, y, row) for (x, y), row in zip(places, rows, strict=True)]
+    found = read_pdf(drawn([[Row(60, 76, "T", 32), *text]]))
+    assert found.told == paras("T" + " ".join(rows))
+
+
 def test_a_hyphen_that_is_set_apart_belongs_to_its_word() -> None:
     """Some programs set the last one of a row by itself."""
     rows = ["He heard the grumb", "ling of the water."]

@@ -46,6 +46,7 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
     """The blocks, with front matter, contents and index as junk and endnotes as notes."""
     found: list[Block] = []
     text: list[Block] = []  # since the last endnotes
+    notes: list[Block] = []  # at the end of it
     parts = list(sections(blocks))
     front = any(map(is_text, parts))
     under, size = None, 0.0  # the kind of section that smaller headings do not end
@@ -60,12 +61,16 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
         elif front:
             found += [block if block.kind == "heading" else junk(block) for block in section]
         elif under is NOTES:
-            notes = [b if b.kind == "heading" else replace(b, kind="note") for b in section]
-            take_endnote_calls(text, notes, account)
-            found, text = found + notes, []
+            noted = [b if b.kind == "heading" else replace(b, kind="note") for b in section]
+            found += noted
+            notes += noted
         else:
+            if notes:
+                take_endnote_calls(text, notes, account)
+                text, notes = [], []
             text += [block for block in section if block.kind not in ("heading", "note", "junk")]
             found += [as_junk_if_leaders(block) for block in section]
+    take_endnote_calls(text, notes, account)
     return found
 
 

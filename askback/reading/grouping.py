@@ -23,7 +23,9 @@ from askback.records import Kind
 
 PLATE = 5  # rows, at most, of a page that holds nothing but a caption
 REPEATED = 16  # letters, at least, that no two sentences share by chance
-GLUED = re.compile(r"^\x1f?(\d+|[*†‡§¶]+)(?=[^\W\d])")  # a footnote's label and its first word
+GLUED = re.compile(
+    r"^\x1f?([(\[〔]?\d+[)\]〕]?|[*†‡§¶]+|[①-⑳])(?=[^\W\d])"
+)  # a footnote's label and its first word
 ITEM = re.compile(r"(\(?(\d{1,3}|[a-z])[.)]|[-–•▪◦‣·*])\s")  # what an item of a list begins with
 
 

@@ -134,9 +134,12 @@ def joined(left: Line, right: Line, spelling: Spelling) -> Line:
         right.x0, right.foot = left.x0, left.y1
         return right
     main, mark = (left, right) if width(left) > width(right) else (right, left)
+    small_capitals = main.text.isupper() and mark.size > main.size
     raised = is_raised(mark.text, mark.size, mark.y1, main.size, main.y1)
     before, between = (RAISED if raised and mark is part else "" for part in (left, right))
     main.text = f"{before}{left.text}{between or ('' if before else ' ')}{right.text}"
     main.x0, main.x1, main.first = left.x0, max(left.x1, right.x1), left.first
     main.foot = max(left.foot, right.foot)
+    if small_capitals:
+        main.size = mark.size
     return main

@@ -7,7 +7,7 @@ from itertools import groupby
 from askback.reading.account import Account
 from askback.reading.blocks import Block
 from askback.reading.letters import CJK
-from askback.reading.pages import RAISED, Line
+from askback.reading.pages import MARK, RAISED, Line
 
 NOTE_SIZE = 0.93  # of the body's size, at most
 ALONE = f"(?![0-9*]|(?!{CJK.pattern})\\w)"
@@ -16,7 +16,7 @@ MOST = 0.6  # of the endnotes, at least, are called in their order
 AFTER_SIGN = r"(?<=[.,;:!?…'\"”’»)\]—–。，、；：？！」』）》])"
 AFTER_LETTER = r"(?<=[^\W\d_])"
 AFTER = f"(?:{AFTER_SIGN}|{AFTER_LETTER})"
-LABEL = re.compile(rf"{RAISED}?\(?(\d{{1,3}}|[*†‡§¶]+)\)?")  # what a footnote begins with
+LABEL = re.compile(rf"{RAISED}?{MARK.pattern}")  # what a footnote begins with
 
 
 def mark_notes(columns: Sequence[list[Line]], body: float, lead: float, account: Account) -> None:
@@ -77,7 +77,8 @@ def call(label: str, text: Sequence[Line]) -> tuple[Line, re.Match[str]] | None:
     """Where `label` calls its note: raised, else after a sign or, at last, after a letter."""
     mark = re.escape(label)
     for pattern in (
-        rf"{RAISED}\(?{mark}(?![0-9])\)?",
+        rf"{RAISED}[(\[〔]?{mark}(?![0-9])[)\]〕]?",
+        rf"[\[〔]{mark}[\]〕]",
         AFTER_SIGN + mark + ALONE,
         AFTER_LETTER + mark + ALONE,
     ):
@@ -89,7 +90,7 @@ def call(label: str, text: Sequence[Line]) -> tuple[Line, re.Match[str]] | None:
 
 def is_called(label: str, text: Iterable[Line]) -> bool:
     """Whether `label` stands raised in the text."""
-    return any(re.search(rf"{RAISED}\(?{re.escape(label)}(?![0-9])", row.text) for row in text)
+    return any(re.search(rf"{RAISED}[(\[〔]?{re.escape(label)}(?![0-9])", row.text) for row in text)
 
 
 def take_endnote_calls(text: Sequence[Block], notes: Iterable[Block], account: Account) -> None:

@@ -18,7 +18,8 @@ WORD = re.compile(
     r'<word xMin="([^"]*)" yMin="([^"]*)" xMax="([^"]*)" yMax="([^"]*)">([^<]*)</word>'
 )
 HYPHENS = ("-", "‐", "\u00ad")
-MARK = re.compile(r"\(?(\d{1,3}|[*†‡§¶]+)\)?")  # what calls a note
+SIGN = r"\d{1,3}|[*†‡§¶]+|[①-⑳]"
+MARK = re.compile(rf"[(\[〔]?({SIGN})[)\]〕]?")  # what calls a note
 RAISED = "\x1f"  # no text has it, and it counts as space
 LOW = 0.8  # of the line's size: call marks and small capitals are lower than that
 DROPPED = 1.5  # of the line's size: a capital that reaches over two rows is higher than that
@@ -240,7 +241,8 @@ def type_size(words: list[Word]) -> float:
     on_line = all(abs(word.y1 - largest.y1) < CLOSE * largest.height for word in small)
     if on_line and all(word.text.isupper() for word in small):
         return largest.height
-    if signs := [word.height for word in words if CJK.search(word.text)]:
+    signs = [w.height for w in words if CJK.search(w.text) and not MARK.fullmatch(w.text)]
+    if signs:
         return min(signs)
     widths: defaultdict[float, float] = defaultdict(float)
     for word in words:
