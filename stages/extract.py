@@ -19,7 +19,7 @@ from askback.ledger import Ledger
 from askback.params import Section, load
 from askback.reading import epub, extracted, html, markdown, pdf, plaintext
 from askback.reading.account import Account
-from askback.reading.books import Book, find, sidecar
+from askback.reading.books import Book, find, sidecar, sidecar_path
 from askback.reading.chapters import paragraphs as in_chapters
 from askback.reading.extracted import Extracted
 from askback.records import Document, Dropped
@@ -76,11 +76,15 @@ def places(shelf: Sequence[Book]) -> dict[Book, Path]:
     poppler = pdf.version() if any(book.path.suffix.lower() == ".pdf" for book in shelf) else ""
     readers = [extracted.code(), poppler, *map(version, LIBRARIES)]
     return {
-        book: extracted.place(
-            book.name, book.place, book.sha256, sidecar(book.path).model_dump(), *readers
-        )
+        book: extracted.place(book.name, book.place, book.sha256, said_of(book), *readers)
         for book in shelf
     }
+
+
+def said_of(book: Book) -> str:
+    """What stands in the book's sidecar, as it stands there."""
+    path = sidecar_path(book.path)
+    return path.read_bytes().hex() if path.is_file() else ""
 
 
 def read_missing(todo: Sequence[tuple[Book, Path]]) -> Iterator[tuple[Book, str]]:
@@ -162,7 +166,10 @@ def figures(heads: Sequence[Extracted]) -> dict[str, object]:
 
 def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """The sums of equal keys."""
-    return dict(sum(map(Counter, counts), Counter()))
+    result: Counter[str] = Counter()
+    for count in counts:
+        result.update(count)  # a sum of counters would forget those below 0
+    return dict(result)
 
 
 def main(books: In, documents: Out, paragraphs: Out, ledger: Ledger) -> None:
@@ -175,6 +182,8 @@ def main(books: In, documents: Out, paragraphs: Out, ledger: Ledger) -> None:
     missing = [(book, path) for book, path in stored.items() if extracted.load(path) is None]
     failed = dict(read_missing(missing))
     heads = {book: head for book, path in stored.items() if (head := extracted.load(path))}
+    if lost := stored.keys() - heads.keys() - failed.keys():
+        raise WorldError(f"{min(book.path for book in lost)}: what was read is gone; run again")
     unread = judge(failed, heads, params.on_bad_pages == "drop")
     for dropped in (*(d for d in found if isinstance(d, Dropped)), *twice.values(), *unread):
         ledger.drop(dropped)

@@ -27,8 +27,9 @@ PROSE = 300  # characters; with less than that before the next heading, a front 
 def paragraphs(document: str, blocks: Sequence[Block], account: Account) -> Iterator[Paragraph]:
     """The blocks as the document's paragraphs, each in its chapter."""
     ids = Ids()
-    for number, (chapter, block) in enumerate(in_chapters(classified(blocks, account)), 1):
-        text = block.text.replace(RAISED, " ").strip()
+    said = [block for block in classified(blocks, account) if settle(block)]
+    for number, (chapter, block) in enumerate(in_chapters(said), 1):
+        text = block.text
         account.kept[block.kind] += count(text)
         yield Paragraph(
             id=ids(document, text),
@@ -40,6 +41,12 @@ def paragraphs(document: str, blocks: Sequence[Block], account: Account) -> Iter
             first_page=block.first_page,
             last_page=block.last_page,
         )
+
+
+def settle(block: Block) -> str:
+    """The block's text, in which what was raised and calls no note is a word of its own."""
+    block.text = block.text.replace(RAISED, " ").strip()
+    return block.text
 
 
 def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
@@ -68,8 +75,9 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
             if notes:
                 take_endnote_calls(text, notes, account)
                 text, notes = [], []
-            text += [block for block in section if block.kind not in ("heading", "note", "junk")]
-            found += [as_junk_if_leaders(block) for block in section]
+            kept = [as_junk_if_leaders(block) for block in section]
+            text += [block for block in kept if block.kind not in ("heading", "note", "junk")]
+            found += kept
     take_endnote_calls(text, notes, account)
     return found
 
@@ -80,9 +88,14 @@ def heading_of(section: Sequence[Block]) -> tuple[re.Pattern[str] | None, float]
     names = [CONTENTS, INDEX, *([NOTES] if labelled > 0.3 * (len(section) - 1) else [])]
     for head in headings(section):
         for name in names:
-            if name.fullmatch(head.text.strip(" .:")):
+            if name.fullmatch(plain(head)):
                 return name, head.size
     return None, largest(section)
+
+
+def plain(head: Block) -> str:
+    """The heading without what calls a note, and without the point after it."""
+    return head.text.partition(RAISED)[0].strip(" .:")
 
 
 def largest(section: Sequence[Block]) -> float:
@@ -117,7 +130,7 @@ def sections(blocks: Sequence[Block]) -> Iterator[list[Block]]:
     """Each heading, or neighbouring headings, with the blocks under it."""
     current: list[Block] = []
     for block in blocks:
-        if block.kind == "heading" and any(b.kind != "heading" for b in current):
+        if block.kind == "heading" and current and current[-1].kind != "heading":
             yield current
             current = []
         current.append(block)
@@ -133,7 +146,7 @@ def headings(section: Sequence[Block]) -> list[Block]:
 def is_headed(section: Sequence[Block], name: re.Pattern[str]) -> bool:
     """Whether the last of the section's headings is such a name."""
     heads = headings(section)
-    return bool(heads) and name.fullmatch(heads[-1].text.strip(" .:")) is not None
+    return bool(heads) and name.fullmatch(plain(heads[-1])) is not None
 
 
 def contents(section: Sequence[Block]) -> list[Block]:

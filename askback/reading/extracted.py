@@ -8,7 +8,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from askback import files
@@ -18,6 +18,7 @@ from askback.reading.account import Account
 from askback.reading.blocks import Text
 from askback.records import Document, Paragraph
 
+OURS = ("__main__", "askback", "stages")
 VERSIONS = 4  # of a book that are kept: the branches and experiments of one place
 
 
@@ -61,25 +62,23 @@ def place(name: str, *ingredients: object) -> Path:
 
 
 def code() -> str:
-    """A hash of the project's modules that are loaded: what reads books, and how."""
-    modules = [module for name, module in sorted(sys.modules.items()) if is_ours(name)]
-    paths = (getattr(module, "__file__", None) for module in modules)
-    return hashlib.blake2b(b"".join(Path(p).read_bytes() for p in paths if p)).hexdigest()
-
-
-def is_ours(name: str) -> bool:
-    """Whether the module is the project's."""
-    return name == "__main__" or name.partition(".")[0] in ("askback", "stages")
+    """A hash of what reads books: this package, and the project's modules that are loaded."""
+    loaded = (m for name, m in sys.modules.items() if name.partition(".")[0] in OURS)
+    paths = {Path(file) for module in loaded if (file := getattr(module, "__file__", None))}
+    paths |= set(Path(__file__).parent.glob("*.py"))
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 
 
 def save(path: Path, head: Extracted, paragraphs: Iterable[Paragraph]) -> None:
     """Writes the book to `path`, and forgets its oldest versions."""
     lines = [files.adapter(Paragraph).dump_json(paragraph) + b"\n" for paragraph in paragraphs]
     digest = hashlib.blake2b(b"".join(lines), digest_size=16).hexdigest()
+    fields = files.adapter(Extracted).dump_json(head)
+    own = hashlib.blake2b(fields, digest_size=16).hexdigest()
     book = path.name.partition("-")[0]
     with locked(path.with_name(book)):
         with files.whole(path) as part, part.open("wb") as file:
-            file.write(json.dumps({"digest": digest} | asdict(head)).encode() + b"\n")
+            file.write(f"{digest} {own} ".encode() + fields + b"\n")
             file.writelines(lines)
         versions = sorted(path.parent.glob(f"{book}-*.jsonl"), key=lambda p: p.stat().st_mtime)
         for old in versions[:-VERSIONS]:
@@ -95,13 +94,12 @@ def load(path: Path) -> Extracted | None:
         digest = hashlib.blake2b(digest_size=16)
         while piece := file.read(1 << 20):
             digest.update(piece)
-    try:
-        fields = json.loads(head)
-    except ValueError:
+    rest, own, fields = (*head.rstrip(b"\n").split(b" ", 2), b"", b"")[:3]
+    sums = (digest.hexdigest(), hashlib.blake2b(fields, digest_size=16).hexdigest())
+    if sums != (rest.decode("ascii", "replace"), own.decode("ascii", "replace")):
         return None
-    if fields.pop("digest") != digest.hexdigest():
-        return None
-    return files.adapter(Extracted).validate_python(fields)
+    path.touch()  # it is of use, so it is not the next to be forgotten
+    return files.adapter(Extracted).validate_json(fields)
 
 
 def lines(path: Path) -> Iterator[bytes]:

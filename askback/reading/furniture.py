@@ -21,6 +21,7 @@ FIRST = re.compile(r"[-–—\s\[]*(\d{1,4})\b")
 LAST = re.compile(r"\b(\d{1,4})[-–—\s\]]*$")
 ROMAN = re.compile(r"[-–—\s\[]*[ivxlc]+[-–—\s\]]*")
 CAPITALS = re.compile(r"[-–—\s\[]*[IVXLC]+[-–—\s\]]*")
+COUNT = re.compile(r"[0-9]{1,4}")
 FOLIO = re.compile(r"[-–—\s\[]*(\d{1,4}(\s*/\s*\d{1,4})?|[ivxlc]+)[-–—\s\]]*")  # 7, - vii -, 7/44
 
 
@@ -91,7 +92,7 @@ def beside_text(page: Page) -> list[Line]:
     left = min((line.x0 for line in prose), default=0.0)
     right = max((line.x1 for line in prose), default=0.0)
     found = sorted(
-        (line for line in page.lines if line.text.isdecimal() and not left < line.x1 < right),
+        (line for line in page.lines if COUNT.fullmatch(line.text) and not left < line.x1 < right),
         key=lambda line: line.y0,
     )
     numbers = [int(line.text) for line in found]

@@ -18,7 +18,7 @@ from askback.reading.kinds import (
 from askback.reading.notes import LABEL
 from askback.reading.pages import Line
 from askback.reading.setting import ENDED, NEAR, Setting, begins_paragraph, full, is_complete
-from askback.reading.spelling import DASHES, HYPHENS, Spelling
+from askback.reading.spelling import DASHES, HYPHENS, Spelling, without_soft_hyphens
 from askback.records import Kind
 
 PLATE = 5  # rows, at most, of a page that holds nothing but a caption
@@ -193,6 +193,7 @@ def block(kind: Kind, rows: list[Line], spelling: Spelling, account: Account) ->
     """The rows' text as one block."""
     lines = [row.text for row in rows]
     text = "\n".join(lines) if kind == "verse" else spelling.join(lines, account)
+    text = without_soft_hyphens(text, account)
     if kind == "note":
         text = GLUED.sub(r"\1 ", text)
     size = max(row.size for row in rows)

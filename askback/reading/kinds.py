@@ -152,7 +152,7 @@ def rejoined(groups: list[Group], setting: Setting) -> list[Group]:
         if at is None:
             found.append((kind, rows))
         else:
-            found[at] = (found[at][0], found[at][1] + rows)
+            found[at][1].extend(rows)
     return found
 
 

@@ -94,14 +94,15 @@ def zones(lines: list[Line], middle: float) -> Iterator[list[Line]]:
 
 def merge(lines: list[Line], spelling: Spelling) -> list[Line]:
     """One row for what stands side by side, a drop capital put before the first row beside it."""
-    found: list[list[Line]] = []
+    found: list[list[Line]] = []  # the widest of each row comes first
     for line in sorted(lines, key=lambda line: line.y0):
-        near = reversed(found[-BACK:])
-        row = next((row for row in near if beside(max(row, key=width), line)), None)
+        row = next((row for row in reversed(found[-BACK:]) if beside(row[0], line)), None)
         if row is None:
             found.append([line])
         else:
             row.append(line)
+            if width(line) > width(row[0]):
+                row[0], row[-1] = row[-1], row[0]
     merged = [one_row(row, spelling) for row in found]
     for above, below in pairwise(merged):
         if above.foot and below.y0 < above.foot - 0.3 * below.size:

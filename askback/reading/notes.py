@@ -76,6 +76,7 @@ def take_call(note: Line, text: Sequence[Line], account: Account) -> bool:
 def call(label: str, text: Sequence[Line]) -> tuple[Line, re.Match[str]] | None:
     """Where `label` calls its note: raised, else after a sign or, at last, after a letter."""
     mark = re.escape(label)
+    text = [row for row in text if label in row.text]
     for pattern in (
         rf"{RAISED}[(\[〔]?{mark}(?![0-9])[)\]〕]?",
         rf"[\[〔]{mark}[\]〕]",
@@ -111,7 +112,8 @@ def endnote_calls(
     for label in labels:
         mark = re.compile(rf"{RAISED}{label}(?!\d)|\s?\[{label}\]|{AFTER}{label}{ALONE}")
         for i in range(at, len(text)):
-            if found := mark.search(text[i].text, start if i == at else 0):
+            within = label in text[i].text  # much faster than to look for the mark
+            if within and (found := mark.search(text[i].text, start if i == at else 0)):
                 at, start = i, found.end()
                 yield text[i], found.span()
                 break

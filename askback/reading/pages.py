@@ -13,6 +13,7 @@ from askback.reading.account import Account, count
 from askback.reading.hidden import Hidden
 from askback.reading.letters import CJK, clean
 
+END = "</page>"
 PAGE = re.compile(r'<page width="([^"]*)" height="([^"]*)">')
 WORD = re.compile(
     r'<word xMin="([^"]*)" yMin="([^"]*)" xMax="([^"]*)" yMax="([^"]*)">([^<]*)</word>'
@@ -20,12 +21,19 @@ WORD = re.compile(
 HYPHENS = ("-", "‐", "\u00ad")
 SIGN = r"\d{1,3}|[*†‡§¶]+|[①-⑳]"
 MARK = re.compile(rf"[(\[〔]?({SIGN})[)\]〕]?")  # what calls a note
-RAISED = "\x1f"  # no text has it, and it counts as space
+RAISED = "\x1f"  # stands in no text that was read, and counts as space
+SEPARATORS = re.compile("[\x1c-\x1f]")
+NOWHERE = re.compile('="-?(?:nan|inf)"')  # a place that no page has
 LOW = 0.8  # of the line's size: call marks and small capitals are lower than that
 DROPPED = 1.5  # of the line's size: a capital that reaches over two rows is higher than that
+NEAR_ROWS = 8  # in one of which a word of what pdftotext calls a line stands
+BAND = 50.0  # points
 TINY = 2.0  # points; nobody reads smaller type
 CLOSE = 0.12  # of a word's height: half a space
 AUTHOR = '<meta name="Author" content="'
+
+
+Bands = Mapping[int, Sequence[Hidden]]
 
 
 @dataclass(slots=True)
@@ -106,18 +114,24 @@ def parse(
         head = head or text.partition("<doc>")[0]
         if "<page" in text:
             number = first + len(found)
-            found.append(page(number, text, account, hidden.get(number, [])))
+            found.append(page(number, text, account, banded(hidden.get(number, []))))
     rows = html.unescape(head).split("\n")
     return Pdf(between(rows, "<title>", "</title>"), between(rows, AUTHOR, '"/>'), found)
 
 
 def cut(chunks: Iterable[str]) -> Iterator[str]:
     """The text up to the end of each page, and the rest."""
-    rest = ""
+    begun: list[str] = []
+    last = ""  # what came last, which may hold the beginning of an end
     for chunk in chunks:
-        *whole, rest = (rest + chunk).split("</page>")
-        yield from whole
-    yield rest
+        if END not in last[-len(END) :] + chunk:
+            begun.append(chunk)
+        else:
+            *whole, rest = ("".join(begun) + chunk).split(END)
+            yield from whole
+            begun = [rest]
+        last = (last + chunk)[-len(END) :]
+    yield "".join(begun)
 
 
 def between(rows: list[str], before: str, after: str) -> str | None:
@@ -127,26 +141,25 @@ def between(rows: list[str], before: str, after: str) -> str | None:
     return text.strip() or None
 
 
-def page(number: int, text: str, account: Account, unseen: Sequence[Hidden]) -> Page:
+def page(number: int, text: str, account: Account, unseen: Bands) -> Page:
     """The page that `text` spells."""
     width, height = map(float, PAGE.findall(text)[0])
+    text = NOWHERE.sub('="-9999"', text)
     found: list[Line] = []
     for row in text.split("</line>"):
         if words := WORD.findall(row):
             found += lines(number, words, account, unseen)
-    found = [line for line in found if line.text]
+    found = [line for line in found if line.text.strip()]
     beyond = sum(line.x1 > width for line in found)
     if 2 * beyond > len(found) and all(line.y1 <= width for line in found):
         width, height = height, width  # poppler turns a page's words, but not its box
     return Page(number, width, height, found)
 
 
-def lines(
-    page: int, found: list[tuple[str, ...]], account: Account, unseen: Sequence[Hidden]
-) -> list[Line]:
+def lines(page: int, found: list[tuple[str, ...]], account: Account, unseen: Bands) -> list[Line]:
     """What pdftotext calls a line: one for words of one height, else as many as it takes."""
     x0, y0, x1, y1, texts = zip(*found, strict=True)
-    text = unescaped(" ".join(texts))
+    text = printable(" ".join(texts))
     account.read += count(text)
     if len(set(y0)) == len(set(y1)) == 1 and texts[-1] not in HYPHENS and not unseen:
         top, foot = float(y0[0]), float(y1[0])
@@ -155,7 +168,7 @@ def lines(
             text = clean(text, account)
             return [Line(page, text, left, top, right, foot, foot - top, first - left)]
     words = [
-        Word(float(left), float(top), float(right), float(foot), clean(unescaped(word), account))
+        Word(float(left), float(top), float(right), float(foot), clean(printable(word), account))
         for left, top, right, foot, word in found
     ]
     if 2 * sum(len(word.text) for word in words if is_turned(word)) > count(text):
@@ -164,9 +177,24 @@ def lines(
     return [line(page, run) for run in apart(list(seen(words, account, unseen)))]
 
 
-def unescaped(text: str) -> str:
-    """The text with its entities as characters."""
-    return html.unescape(text) if "&" in text else text
+def printable(text: str) -> str:
+    """The text with its entities as characters, and no RAISED in it."""
+    text = html.unescape(text) if "&" in text else text
+    return text if text.isprintable() else SEPARATORS.sub(" ", text)
+
+
+def banded(unseen: Sequence[Hidden]) -> Bands:
+    """The boxes by the bands of the page that words in them begin in."""
+    found: defaultdict[int, list[Hidden]] = defaultdict(list)
+    for box in unseen:
+        for number in range(band(box.y0) - 1, band(box.y1) + 1):
+            found[number].append(box)
+    return found
+
+
+def band(y: float) -> int:
+    """Which band of the page has the height, from above."""
+    return int(y // BAND)
 
 
 def runs_up(width: float, height: float, text: str) -> bool:
@@ -179,14 +207,14 @@ def is_turned(word: Word) -> bool:
     return runs_up(word.x1 - word.x0, word.height, word.text)
 
 
-def seen(words: Iterable[Word], account: Account, unseen: Sequence[Hidden]) -> Iterator[Word]:
+def seen(words: Iterable[Word], account: Account, unseen: Bands) -> Iterator[Word]:
     """The words that a reader of the page sees and reads from left to right."""
     for word in words:
         if word.height < TINY:
             account.leave_out("tiny", word.text)
         elif is_turned(word):
             account.leave_out("turned", word.text)
-        elif hider := next((box for box in unseen if box.hides(word)), None):
+        elif hider := next((box for box in unseen.get(band(word.y0), ()) if box.hides(word)), None):
             account.leave_out("off_page" if hider.why == "cropped" else "hidden", word.text)
         elif word.text:
             yield word
@@ -197,17 +225,18 @@ def apart(words: list[Word]) -> list[list[Word]]:
     if not words:
         return []
     usual = statistics.median(word.height for word in words)
-    capitals = [word for word in words if len(word.text) <= 2 and word.height > DROPPED * usual]
+    capitals: list[list[Word]] = []
     rows: list[list[Word]] = []
     for word in words:
         middle = (word.y0 + word.y1) / 2
-        beside = (row for row in rows if row[0].y0 < middle < row[0].y1)
-        row = None if word in capitals else next(beside, None)
-        if row:
+        beside = (row for row in rows[-NEAR_ROWS:] if row[0].y0 < middle < row[0].y1)
+        if len(word.text) <= 2 and word.height > DROPPED * usual:
+            capitals.append([word])
+        elif row := next(beside, None):
             row.append(word)
-        elif word not in capitals:
+        else:
             rows.append([word])
-    return [*([word] for word in capitals), *rows]
+    return [*capitals, *rows]
 
 
 def line(page: int, words: list[Word]) -> Line:

@@ -70,22 +70,25 @@ def from_pages(path: Path, language: str | None, account: Account) -> Text:
         ready.join()
     language = language or language_of(sample(found.pages))
     blocks = list(put_together(list(parts(found.pages)), language, account))
+    if not blocks:
+        raise UserError(f"{path}: all its text looks like running heads; save it as .txt")
     return Text(blocks, found.title, found.author, language, empty, bad)
 
 
 def parsed(path: Path, account: Account) -> Pdf:
     """The book's pages; a long book's are read in as many stretches as there are cores."""
-    hidden = unseen(path)
+    concealed = unseen(path)
     workers = min(os.cpu_count() or 1, page_count(path) // LONG)
     if workers < 2:
-        return pages.parse(printed(path), account, hidden)
+        return pages.parse(printed(path), account, concealed)
     size = -(-page_count(path) // workers)
+    workers = -(-page_count(path) // size)
     accounts = [Account() for _ in range(workers)]
 
     def stretch(number: int) -> Pdf:
         first = 1 + number * size
         last = first + size - 1 if number < workers - 1 else None
-        return pages.parse(printed(path, first, last), accounts[number], hidden, first)
+        return pages.parse(printed(path, first, last), accounts[number], concealed, first)
 
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(stretch, range(workers)))
@@ -227,7 +230,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def sample(found: Sequence[Page]) -> str:
-    """Enough of the text, from its middle on, to tell the language."""
+    """Enough of the text, from a third of it on, to tell the language."""
     text: list[str] = []
     for page in found[len(found) // 3 :]:
         text += [line.text for line in page.lines]

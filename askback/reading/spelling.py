@@ -34,14 +34,16 @@ class Spelling:
         self.language = language
         self.seen: Counter[str] = Counter()
         breaks: Counter[tuple[str, str, str]] = Counter()
+        others: Counter[str] = Counter()
         lines = list(lines)
         for line, following in pairwise([*lines, ""]):
             end, rest = broken(line), LETTERS.match(following)
             whole = line[: end.start()] if end else line
             self.seen.update(WORD.findall(whole.lower()))
             if end and rest:
-                self.seen[rest[0].lower()] -= 1  # the other part of a broken word is none
+                others[rest[0].lower()] += 1  # the other part of a broken word is none
                 breaks[end[1].lower(), end[2], rest[0].lower()] += 1
+        self.seen -= others
         self.printed = self.hyphens_are_printed(breaks, len(lines))
 
     def hyphens_are_printed(self, breaks: Counter[tuple[str, str, str]], lines: int) -> bool:
@@ -66,9 +68,7 @@ class Spelling:
                 parts += [between(parts[-1], line, self.language), line]
             else:
                 parts.append(line)
-        text = "".join(parts)
-        account.leave_out("hyphen", "\u00ad" * text.count("\u00ad"))
-        return text.replace("\u00ad", "")
+        return without_soft_hyphens("".join(parts), account)
 
     def mended(self, line: str, end: re.Match[str], rest: str, account: Account) -> str:
         """The line without its hyphen at the end, unless the author put it there."""
@@ -114,6 +114,12 @@ class Spelling:
         one, other = initial.lower(), "".join(WORD.findall(rest.lower())[:1])
         alone = min(self.seen[one], self.seen[other]) > self.seen[one + other]
         return f"{initial} {rest}" if alone else initial + rest
+
+
+def without_soft_hyphens(text: str, account: Account) -> str:
+    """The text without the hyphens that show at a line's end alone; they are in `account`."""
+    account.leave_out("hyphen", "\u00ad" * text.count("\u00ad"))
+    return text.replace("\u00ad", "")
 
 
 def between(above: str, below: str, language: str) -> str:
