@@ -8,9 +8,9 @@ from itertools import takewhile
 
 from askback.reading.account import Account, count
 from askback.reading.blocks import Block
-from askback.reading.headings import CONTENTS, INDEX, LABEL, NOTES
+from askback.reading.headings import CHAPTER_LABEL, CONTENTS, INDEX, NOTES
 from askback.reading.letters import CJK
-from askback.reading.notes import NUMBERED, take_endnote_calls
+from askback.reading.notes import ENDNOTE_LABEL, take_endnote_calls
 from askback.reading.pages import RAISED
 from askback.records import Ids, Paragraph
 
@@ -84,7 +84,7 @@ def classified(blocks: Sequence[Block], account: Account) -> list[Block]:
 
 def heading_of(section: Sequence[Block]) -> tuple[re.Pattern[str] | None, float]:
     """Which special section it is by one of its headings, None for text; and that one's size."""
-    labelled = sum(NUMBERED.match(block.text) is not None for block in section)
+    labelled = sum(ENDNOTE_LABEL.match(block.text) is not None for block in section)
     names = [CONTENTS, INDEX, *([NOTES] if labelled > 0.3 * (len(section) - 1) else [])]
     for head in headings(section):
         for name in names:
@@ -109,7 +109,7 @@ def ends(section: Sequence[Block], under: re.Pattern[str] | None, size: float) -
         return True
     if under is CONTENTS:
         return is_text(section)
-    return any(map(is_prose, section)) and not any(NUMBERED.match(b.text) for b in section)
+    return any(map(is_prose, section)) and not any(ENDNOTE_LABEL.match(b.text) for b in section)
 
 
 def as_junk_if_leaders(block: Block) -> Block:
@@ -122,7 +122,7 @@ def is_text(section: Sequence[Block]) -> bool:
     if is_headed(section, CONTENTS):
         return False
     text = prose(section)
-    numbered = is_headed(section, LABEL) and bool(text)
+    numbered = is_headed(section, CHAPTER_LABEL) and bool(text)
     return numbered or sum(extent(block.text) for block in text) >= PROSE
 
 
@@ -219,6 +219,6 @@ def name(section: Sequence[Block], size: float) -> str:
     if not titles:
         return ""
     label, title = heads[titles[-1] - 1].text if titles[-1] else "", heads[titles[-1]].text
-    if not LABEL.fullmatch(label) or LABEL.fullmatch(title):
+    if not CHAPTER_LABEL.fullmatch(label) or CHAPTER_LABEL.fullmatch(title):
         return title
     return f"{label.removesuffix('.')}. {title}"

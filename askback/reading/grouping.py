@@ -15,10 +15,11 @@ from askback.reading.kinds import (
     kinds,
     scale,
 )
-from askback.reading.notes import LABEL
+from askback.reading.letters import HYPHENS
+from askback.reading.notes import NOTE_LABEL
 from askback.reading.pages import Line
 from askback.reading.setting import ENDED, NEAR, Setting, begins_paragraph, full, is_complete
-from askback.reading.spelling import DASHES, HYPHENS, Spelling, without_soft_hyphens
+from askback.reading.spelling import DASHES, Spelling, without_soft_hyphens
 from askback.records import Kind
 
 PLATE = 5  # rows, at most, of a page that holds nothing but a caption
@@ -181,7 +182,7 @@ def group_notes(rows: Iterable[Line]) -> Iterator[list[Line]]:
     """The rows of each footnote, which may go on at the foot of the next page."""
     current: list[Line] = []
     for row in rows:
-        if current and LABEL.match(row.text):
+        if current and NOTE_LABEL.match(row.text):
             yield current
             current = []
         current.append(row)

@@ -15,12 +15,12 @@ INDEX = re.compile(
 NOTES = re.compile(
     r"(end)?notes|notas|anmerkungen|note|noten|注释|註釋|注|註|脚注|尾注", re.IGNORECASE
 )
-NUMBERED = re.compile(
+NUMBERED_TITLE = re.compile(
     r"(chapter|part|book|chapitre|partie|livre|kapitel|teil|buch|cap[ií]tulo|parte|capitolo"
     r"|hoofdstuk|letter)\b.{0,60}|[ivxlc]+\.?|\d{1,2}\.?|第.{1,4}[章回节節話部].{0,30}",
     re.IGNORECASE,
 )
-LABEL = re.compile(
+CHAPTER_LABEL = re.compile(
     r"(chapter|chapitre|kapitel|cap[ií]tulo|capitolo|hoofdstuk)\s+[\w-]+\.?|[IVXLC]+\.?|\d{1,2}\.?"
     r"|第.{1,4}[章回节節話部]",
     re.IGNORECASE,

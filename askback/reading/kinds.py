@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from askback.reading.headings import NUMBERED, is_named
+from askback.reading.headings import NUMBERED_TITLE, is_named
 from askback.reading.letters import CJK
 from askback.reading.pages import Line
 from askback.reading.setting import ENDED, Setting, begins_paragraph
@@ -104,7 +104,7 @@ def kind(rows: list[Line], setting: Setting, spaced: bool) -> Kind:
 def is_title(rows: list[Line], setting: Setting) -> bool:
     """Whether it is a heading in the body's size: centred, in capitals or numbered."""
     text = " ".join(row.text for row in rows)
-    named = all(map(in_capitals, rows)) or NUMBERED.fullmatch(text) is not None
+    named = all(map(in_capitals, rows)) or NUMBERED_TITLE.fullmatch(text) is not None
     return named and len(rows) < 4 and all(is_centred(row, setting) for row in rows)
 
 

@@ -8,9 +8,10 @@ from askback.reading.account import Account
 from askback.reading.furniture import body_size, leading
 from askback.reading.insets import mark_insets
 from askback.reading.notes import mark_notes
-from askback.reading.pages import RAISED, Line, Page, is_raised
+from askback.reading.pages import RAISED, Line, Page
 from askback.reading.setting import Setting, set_margins, setting_of
 from askback.reading.spelling import Spelling
+from askback.reading.words import is_raised
 
 BACK = 4  # rows above that a line may stand beside
 COLUMN = 8  # of a line's size: narrower lines may stand anywhere, so they tell no column

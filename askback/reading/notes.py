@@ -7,16 +7,17 @@ from itertools import groupby
 from askback.reading.account import Account
 from askback.reading.blocks import Block
 from askback.reading.letters import CJK
-from askback.reading.pages import MARK, RAISED, Line
+from askback.reading.pages import RAISED, Line
+from askback.reading.words import MARK
 
 NOTE_SIZE = 0.93  # of the body's size, at most
 ALONE = f"(?![0-9*]|(?!{CJK.pattern})\\w)"
-NUMBERED = re.compile(r"\[?(\d{1,3})[\].)]*\s")  # what an endnote begins with
+ENDNOTE_LABEL = re.compile(r"\[?(\d{1,3})[\].)]*\s")  # what an endnote begins with
 MOST = 0.6  # of the endnotes, at least, are called in their order
 AFTER_SIGN = r"(?<=[.,;:!?…'\"”’»)\]—–。，、；：？！」』）》])"
 AFTER_LETTER = r"(?<=[^\W\d_])"
 AFTER = f"(?:{AFTER_SIGN}|{AFTER_LETTER})"
-LABEL = re.compile(rf"{RAISED}?{MARK.pattern}")  # what a footnote begins with
+NOTE_LABEL = re.compile(rf"{RAISED}?{MARK.pattern}")  # what a footnote begins with
 
 
 def mark_notes(columns: Sequence[list[Line]], body: float, lead: float, account: Account) -> None:
@@ -50,7 +51,7 @@ def foot_of(column: list[Line], body: float, lead: float, going_on: bool) -> lis
     if (large or going_on) and (large or [-1])[-1] + 1 < len(column):
         return column[(large or [-1])[-1] + 1 :]
     for i in range(len(column) - 1, 0, -1):
-        label = LABEL.match(column[i].text)
+        label = NOTE_LABEL.match(column[i].text)
         if label and column[i].y0 - column[i - 1].y0 > 1.4 * lead:
             return column[i:] if is_called(label[1], column[:i]) else []
     return []
@@ -58,13 +59,13 @@ def foot_of(column: list[Line], body: float, lead: float, going_on: bool) -> lis
 
 def is_small(row: Line, body: float) -> bool:
     """Whether the row is set smaller than the body; a Latin label makes a box of Chinese higher."""
-    labelled = CJK.search(row.text) and LABEL.match(row.text)
+    labelled = CJK.search(row.text) and NOTE_LABEL.match(row.text)
     return row.size < (body if labelled else NOTE_SIZE * body)
 
 
 def take_call(note: Line, text: Sequence[Line], account: Account) -> bool:
     """Takes the call of a footnote's first row out of `text`; False where there is none."""
-    label = LABEL.match(note.text)
+    label = NOTE_LABEL.match(note.text)
     called = call(label[1], text) if label else None
     if called:
         row, place = called
@@ -96,7 +97,7 @@ def is_called(label: str, text: Iterable[Line]) -> bool:
 
 def take_endnote_calls(text: Sequence[Block], notes: Iterable[Block], account: Account) -> None:
     """Takes the calls of endnotes out of the blocks of text, if most notes have one, in order."""
-    labels = [label[1] for note in notes if (label := NUMBERED.match(note.text))]
+    labels = [label[1] for note in notes if (label := ENDNOTE_LABEL.match(note.text))]
     places = list(endnote_calls(text, labels))
     if len(places) >= MOST * len(labels):
         for block, (start, end) in reversed(places):

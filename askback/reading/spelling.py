@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from askback.reading.account import Account
-from askback.reading.letters import CJK
+from askback.reading.letters import CJK, HYPHENS
 from askback.reading.wordlist import words_of
 
 LETTERS = re.compile(r"[^\W\d_]+")
 WORD = re.compile(r"[^\W\d_]+(?:['’‐-][^\W\d_]+)*")
 BROKEN = re.compile(r"([^\W\d_]+(?:['’‐-][^\W\d_]+)*)([-‐\u00ad])$")
-HYPHENS = ("-", "‐", "\u00ad")
 LONGEST = 50  # characters of a word
 DASHES = ("—", "–")
 ENOUGH = 10  # line ends that show how the book breaks words
