@@ -9,10 +9,12 @@ import typst
 
 from askback import files
 from askback.errors import UserError
-from askback.reading import extracted, pdf
+from askback.reading import extracted, pages, pdf
 from askback.reading.account import Account, count
+from askback.reading.chapters import paragraphs as in_chapters
 from askback.records import Document, Dropped, Paragraph
 from tests import pdfs
+from tests.signs import drawn, set_in_rows
 from tests.typeset import BOOK, NOTES, OPENING, PROSE, encrypted
 
 PARAMS = "extract:\n  books: books\n  on_bad_pages: {}\n"
@@ -305,6 +307,42 @@ def test_every_character_is_in_a_paragraph_or_in_a_bucket(folder: Path) -> None:
         assert sum(book["kept"].values()) == kept
         assert book["read"] == kept + sum(book["left_out"].values())
     assert figures["by_document"]["ferry"]["left_out"]["call_mark"] == len(NOTES)
+
+
+HEBREW = "הנהר היה רחב יותר בימים ההם, ואיטי יותר, ואיש לא ראה בו גבול."
+SIDEWAYS = "".join(
+    pdfs.text(100 + 14 * i, 40, OPENING[i * 40 : i * 40 + 40]).replace("1 0 0 1", "0 1 -1 0")
+    for i in range(6)
+)
+READ = {
+    "from right to left": drawn(set_in_rows([HEBREW])),
+    "enormous": pdfs.book(pdfs.Page(TYPED.content, media=(0, 0, 14_400, 14_400))),
+    "turned": pdfs.book(pdfs.Page(SIDEWAYS, rotate=90)),
+    "one word": pdfs.book(pdfs.Page(pdfs.text(40, 500, "Amen."))),
+}
+
+
+@pytest.mark.parametrize("content", READ.values(), ids=READ.keys())
+def test_an_odd_page_is_read_with_every_letter_of_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(content)
+    account = Account()
+    text = pdf.read(tmp_path / "a.pdf", "en", account)
+    found = list(in_chapters("a", text.blocks, account))
+    assert account.missing == 0
+    assert account.read == sum(count(paragraph.text) for paragraph in found) > 0
+    assert account.left_out.total() == 0
+
+
+def test_a_long_book_read_in_stretches_is_the_book_read_whole(tmp_path: Path) -> None:
+    """On machines with one core there are no stretches."""
+    path = tmp_path / "a.pdf"
+    lines = [pdfs.text(40, 500, f"On page {number} we went on.") for number in range(1, 312)]
+    path.write_bytes(pdfs.book(*map(pdfs.Page, lines)))
+    together, apart = Account(), Account()
+    whole = pages.parse(pdf.printed(path), together)
+    assert pdf.parsed(path, apart) == whole
+    assert apart == together
+    assert [page.number for page in whole.pages] == list(range(1, 312))
 
 
 def test_hidden_text_is_in_no_paragraph(tmp_path: Path) -> None:
