@@ -14,7 +14,7 @@ from tests.book import (
     read,
     read_pdf,
 )
-from tests.signs import CHINESE, JAPANESE, Row, drawn, set_in_rows
+from tests.signs import Row, drawn
 
 DIALOGUE = [
     "“Will it hold?” I asked him.",
@@ -102,7 +102,10 @@ def test_a_page_may_end_with_a_paragraph_whose_last_row_is_full() -> None:
 
 def test_a_page_may_end_with_a_paragraph_whose_last_row_is_nearly_full() -> None:
     """The rows of others that go on reach the margin."""
-    rows = "The landing was empty in the evening, and nobody who|saw it then would have thought that it had been full."
+    rows = (
+        "The landing was empty in the evening, and nobody who|"
+        "saw it then would have thought that it had been full."
+    )
     found = read(SPACED + flow(*PROSE[:2], in_rows(rows), "#pagebreak(weak: true)", *PROSE[2:]))
     assert found.told[:4] == paras(*PROSE[:2], rows.replace("|", " "), PROSE[2])
 
@@ -163,8 +166,11 @@ def test_speeches_of_a_play_hang(justify: bool, spacing: str) -> None:
 
 
 def test_a_page_may_end_with_a_speech_whose_last_row_is_full() -> None:
-    full = "Ann. What they wanted to know was how deep the river|was and how fast, and who owned the meadow and why."
-    play = [f"Bishop. {said}" for said in prose(16, 5, 1, 3)]
+    full = (
+        "Ann. They wanted to know how deep it was and how|"
+        "fast, and who owned the meadow by it, and why."
+    )
+    play = [f"Bishop. {said}" for said in [*prose(16, 5, 1, 3), "That was all."]]
     hanging = design("par(hanging-indent: 1.5em, first-line-indent: 0pt)")
     found = read(
         hanging + flow(*play[:6], in_rows(f"{full}|"), "#pagebreak(weak: true)", *play[6:])
@@ -216,73 +222,3 @@ def test_a_list_may_follow_a_full_row(mark: str, label: str) -> None:
     found = amid(flow(in_rows(full), items))
     assert found[0] == ("para", full.strip("|").replace("|", " "))
     assert found[1] == ("list", f"{label} {ITEMS[0]}")
-
-
-def chinese(*paragraphs: str, indent: float = 2, space: float = 0) -> list[str]:
-    """What is read of paragraphs in Chinese, of which the book has nothing else."""
-    found = read_pdf(drawn(set_in_rows(paragraphs, indent, space)), "zh")
-    assert {p.kind for p in found.paragraphs} == {"para"}
-    return found.of("para")
-
-
-CHINESE_LAST = "我知道的就是这些，比别人问过我的还要多。"
-CHINESE_PROSE = [*prose(15, of=CHINESE, space=""), CHINESE_LAST]
-
-
-@pytest.mark.parametrize(("indent", "space"), [(2, 0), (0, 14), (2, 14)])
-def test_chinese_is_joined_without_spaces(indent: float, space: float) -> None:
-    """Whether two ems, or space, or both set its paragraphs apart."""
-    assert chinese(*CHINESE_PROSE, indent=indent, space=space) == CHINESE_PROSE
-
-
-def test_long_paragraphs_in_chinese_are_whole() -> None:
-    long = prose(7, 2, 12, 16, CHINESE, "")
-    assert chinese(*long) == long
-
-
-JAPANESE_SPEECHES = [
-    "「氷はもつの？」と私は聞いた。",
-    "「もつさ。」",
-    "「どうして分かるの？」",
-    "「氷がそう言っているからだ。」",
-    "「もたないと言ったら？」",
-    "「待つまでだ。」",
-]
-
-
-@pytest.mark.parametrize("hung", [0, 0.5, 1], ids=str)
-def test_japanese_speeches_begin_at_the_margin_or_beside_it(hung: float) -> None:
-    """Their opening sign hangs out of the indent by none, half or all of an em."""
-    told = prose(7, 3, of=JAPANESE, space="")
-    paragraphs = [*told, *JAPANESE_SPEECHES, *prose(8, 5, of=JAPANESE, space="")]
-    pages = [
-        [row if row.text[0] != "「" else Row(72 - 12 * hung, row.y, row.text) for row in rows]
-        for rows in set_in_rows(paragraphs, indent=1)
-    ]
-    assert read_pdf(drawn(pages), "ja").told == paras(*paragraphs)
-
-
-def test_opening_signs_may_hang_out_of_chinese_rows() -> None:
-    paragraphs = prose(16, of=[sign.replace("他", "「他") for sign in CHINESE], space="")
-    pages = [
-        [row if row.text[0] != "「" else Row(row.x - 6, row.y, row.text) for row in rows]
-        for rows in set_in_rows(paragraphs)
-    ]
-    assert any(row.x == 54 for rows in pages for row in rows)
-    assert read_pdf(drawn(pages), "zh").told == paras(*paragraphs)
-
-
-def test_chinese_speeches_may_hang_out_of_their_indent() -> None:
-    speeches = ["“冰能撑住吗？”我问他。", "“它会撑住的。”", "“你怎么知道？”", "“它说了。”"]
-    paragraphs = [*CHINESE_PROSE[:8], *speeches, *CHINESE_PROSE[8:]]
-    pages = [
-        [row if row.text[0] != "“" else Row(row.x - 6, row.y, row.text) for row in rows]
-        for rows in set_in_rows(paragraphs)
-    ]
-    assert read_pdf(drawn(pages), "zh").told == paras(*paragraphs)
-
-
-def test_chinese_rows_may_begin_and_end_with_a_quotation_mark() -> None:
-    said = [sentence.replace("，", "：“", 1).replace("。", "。”") for sentence in CHINESE]
-    paragraphs = [*prose(11, of=said, space=""), CHINESE_LAST]
-    assert chinese(*paragraphs) == paragraphs

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from textwrap import wrap
 
 import pytest
@@ -17,9 +16,7 @@ from tests.book import (
     paras,
     prose,
     read,
-    read_pdf,
 )
-from tests.signs import CHINESE, Row, drawn, set_in_rows, with_latin
 
 (QUOTE,) = prose(1, 9, 4, 5)
 QUOTES = prose(3, 9, 2, 4)
@@ -219,6 +216,17 @@ def test_in_a_spaced_book_size_place_and_capitals_make_a_heading(how: str) -> No
     assert amid(headed(HEADINGS["flush"]), SPACED) == paras("The last summer")
 
 
+def test_neighbouring_headings_in_capitals_are_no_verse() -> None:
+    part = flow(*(headed(f"#align(center)[{name}]") for name in ("PART ONE", "THE ICE")))
+    assert amid(part) == as_kind("heading", "PART ONE", "THE ICE")
+
+
+def test_without_space_a_short_row_is_no_heading() -> None:
+    row = "#par(first-line-indent: 0pt)[He went on as follows]"
+    found = read(design() + flow(*PROSE[:2], row, *PROSE[2:]))
+    assert found.told == paras(*PROSE[:2], "He went on as follows", *PROSE[2:])
+
+
 def test_a_heading_in_capitals_may_have_two_rows() -> None:
     found = amid(headed(r"#align(center)[THE LAST SUMMER \ OF THE FERRY]"))
     assert found == as_kind("heading", "THE LAST SUMMER OF THE FERRY")
@@ -233,32 +241,3 @@ def test_a_number_with_a_point_begins_no_list_by_itself() -> None:
     assert amid(flow(rf"1854\. {QUOTE}", "That was all.")) == paras(
         f"1854. {QUOTE}", "That was all."
     )
-
-
-def test_a_heading_in_chinese_is_larger() -> None:
-    paragraphs = prose(12, of=CHINESE, space="")
-    pages = set_in_rows(paragraphs, top=120)
-    pages[0].insert(0, Row(150, 80, "第一章　渡船", 18))
-    found = read_pdf(drawn(pages), "zh")
-    assert found.told == [("heading", "第一章 渡船"), *paras(*paragraphs)]
-
-
-CHINESE_PROSE = prose(12, of=CHINESE, space="")
-
-
-def test_latin_words_make_no_heading_of_chinese() -> None:
-    """Their boxes are higher than those of its signs."""
-    paragraphs = [
-        *CHINESE_PROSE[:4],
-        "他读过□的书。",
-        "我在河边读□的书，那时水还很慢。",
-        *CHINESE_PROSE[4:],
-    ]
-    found = read_pdf(drawn(with_latin(paragraphs, 0.5)), "zh")
-    assert found.told == paras(*(text.replace("□", "DICKENS") for text in paragraphs))
-
-
-def test_a_centred_row_of_chinese_with_latin_capitals_is_no_heading() -> None:
-    paragraphs = [*CHINESE_PROSE[:4], "他读过□的书，也读过别的书。", *CHINESE_PROSE[4:]]
-    found = read_pdf(drawn(with_latin(paragraphs, 2)), "zh")
-    assert {p.kind for p in found.paragraphs} == {"para"}

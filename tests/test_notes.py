@@ -11,9 +11,7 @@ from tests.book import (
     paras,
     prose,
     read,
-    read_pdf,
 )
-from tests.signs import CHINESE, Row, drawn, em, set_in_rows
 
 KEEPER = "He was its fourth keeper; the register is lost."
 MAP = "See the map."
@@ -99,6 +97,18 @@ def test_a_footnote_may_fill_a_page() -> None:
     assert found.of("note") == [note]
 
 
+@pytest.mark.xfail(strict=True, reason="their labels look like numbers at the pages' foot")
+def test_footnotes_that_count_as_the_pages_do_are_no_page_numbers() -> None:
+    pages = [PROSE[:3], PROSE[3:6], PROSE[6:9], PROSE[9:]]
+    text = [
+        flow(f"{first}#footnote[{note}]", *rest, "#pagebreak(weak: true)")
+        for note, (first, *rest) in zip(NOTES, pages, strict=True)
+    ]
+    found = read(design() + RAISED + flow(*text))
+    assert without_notes(found) == paras(*PROSE)
+    assert found.of("note") == [f"{page} {note}" for page, note in enumerate(NOTES, 1)]
+
+
 CALL = "#super(typographic: false, size: 0.6em, baseline: -0.4em)[{}]"
 
 
@@ -128,7 +138,10 @@ def test_a_footnote_may_be_called_from_the_other_column(call: int, at: int) -> N
 
 
 CALLS = {"raised": CALL, "attached": "{}", "brackets": r" \[{}\]"}
-FIGURES = "In 1854 there were 3 boats, and 12 men who rowed them; 2, of all, could swim."
+FIGURES = (
+    "In 1854 there were 3 boats on rope R1, and 12 men who rowed them—38 in summer—where it was "
+    "5.2 metres deep; 2, of all, could swim."
+)
 
 
 def endnotes(*notes: str) -> str:
@@ -206,32 +219,3 @@ def test_numbered_paragraphs_that_nothing_calls_take_no_number_from_the_text() -
     assert found.of("para") == text
     assert found.of("note") == numbered(*NOTES)
     assert found.left_out == {}
-
-
-REGISTER = "登记簿已经遗失。"
-SHEEP = "我们有1头牛，2只羊。后来又有了3只。"
-
-
-def chinese(label: str) -> Read:
-    """A book in Chinese, with a raised call after its fifth row's second part and its note."""
-    pages = set_in_rows([SHEEP, *prose(12, of=CHINESE, space="")])
-    row = pages[0][0]
-    before, after = row.text.split("后")
-    x = row.x + row.size * sum(map(em, before))
-    mark = Row(x, row.y - 4, label, 6)
-    rest = Row(x + 6 * sum(map(em, label)), row.y, f"后{after}")
-    note = Row(60, 530, f"{label} {REGISTER}", 9)
-    pages[0][:1] = [Row(row.x, row.y, before), mark, rest]
-    pages[0].append(note)
-    return read_pdf(drawn(pages), "zh")
-
-
-@pytest.mark.parametrize(
-    "label",
-    ["1", "*", "①", "[1]", "〔1〕"],
-)
-def test_chinese_has_footnotes_and_figures_that_call_none(label: str) -> None:
-    found = chinese(label)
-    assert found.told[0] == ("para", SHEEP)
-    assert found.of("note") == [f"{label} {REGISTER}"]
-    assert {kind for kind, _ in without_notes(found)} == {"para"}
