@@ -52,15 +52,15 @@ def test_japanese_speeches_begin_at_the_margin_or_beside_it(hung: float) -> None
 
 
 def test_opening_signs_may_hang_out_of_chinese_rows() -> None:
-    """Even where they begin more than a tenth of the rows, they tell no margin."""
-    quoted = [re.sub("[他我的了是河水有人]", r"「\g<0>」", sentence) for sentence in CHINESE]
-    paragraphs = [*prose(15, of=quoted, space=""), CHINESE_LAST]
+    """Though a third of the rows begin so, the others tell the margin."""
+    signs = re.sub(r"\W", "", "".join(CHINESE * 3))
+    parts = [signs[start : start + 50] for start in range(0, 600, 50)]
+    paragraphs = [f"{part[:20]}「{part[20:]}。" for part in parts]
     pages = [
         [row if row.text[0] != "「" else Row(row.x - 6, row.y, row.text) for row in rows]
         for rows in set_in_rows(paragraphs)
     ]
-    hung = [row.x == 54 for rows in pages for row in rows]
-    assert sum(hung) > 0.1 * len(hung)
+    assert sum(row.x == 54 for rows in pages for row in rows) == len(paragraphs)
     assert read_pdf(drawn(pages), "zh").told == paras(*paragraphs)
 
 

@@ -72,7 +72,6 @@ def test_speeches_that_fill_their_rows_are_no_quotation() -> None:
     speeches = [
         "“What did they want to know, that they came here?”",
         "“How deep it was and how fast, and who owned it.”",
-        "“And did you tell them how deep it was, and why?”",
         "“I told them that it was deep enough for anybody.”",
     ]
     assert amid(flow(*(in_rows(f"{speech}|") for speech in speeches))) == paras(*speeches)

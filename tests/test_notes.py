@@ -97,7 +97,6 @@ def test_a_footnote_may_fill_a_page() -> None:
     assert found.of("note") == [note]
 
 
-@pytest.mark.xfail(strict=True, reason="their labels look like numbers at the pages' foot")
 def test_footnotes_that_count_as_the_pages_do_are_no_page_numbers() -> None:
     pages = [PROSE[:3], PROSE[3:6], PROSE[6:9], PROSE[9:]]
     text = [

@@ -160,8 +160,12 @@ def is_roman_foot(page: Page, row: Band) -> bool:
 
 
 def places(row: Band) -> set[tuple[str, int]]:
-    """Each line of the row with its height, spelt in every way that may recur."""
-    return {(words, round(line.y0 / GRID)) for line in row for words in spellings(line)}
+    """Each line of the row with its height, spelt in every way that may recur.
+
+    A number beside other words may be the label of a note.
+    """
+    lines = [line for line in row if len(row) == 1 or not COUNT.fullmatch(line.text)]
+    return {(words, round(line.y0 / GRID)) for line in lines for words in spellings(line)}
 
 
 def spellings(line: Line) -> list[str]:

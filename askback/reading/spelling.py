@@ -111,7 +111,12 @@ class Spelling:
     def capital(self, initial: str, rest: str) -> str:
         """A drop capital with the word after it, apart if `initial` is a word by itself."""
         one, other = initial.lower(), "".join(WORD.findall(rest.lower())[:1])
-        alone = min(self.seen[one], self.seen[other]) > self.seen[one + other]
+        listed = words_of(self.language)
+        known = self.seen[other] > 1 or other in listed  # it was seen once here
+        whole = one + other in listed and self.seen[one] < 2
+        alone = (
+            known and not whole and min(self.seen[one], self.seen[other]) > self.seen[one + other]
+        )
         return f"{initial} {rest}" if alone else initial + rest
 
 
