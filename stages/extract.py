@@ -179,9 +179,13 @@ def main(books: In, documents: Out, paragraphs: Out, ledger: Ledger) -> None:
     shelf = [item for item in found if isinstance(item, Book)]
     twice = dict(copies(shelf))
     stored = places([book for book in shelf if book not in twice])
-    missing = [(book, path) for book, path in stored.items() if extracted.load(path) is None]
-    failed = dict(read_missing(missing))
-    heads = {book: head for book, path in stored.items() if (head := extracted.load(path))}
+    known = {book: head for book, path in stored.items() if (head := extracted.load(path))}
+    failed = dict(read_missing([item for item in stored.items() if item[0] not in known]))
+    heads = {
+        book: head
+        for book, path in stored.items()
+        if (head := known.get(book) or extracted.load(path))
+    }
     if lost := stored.keys() - heads.keys() - failed.keys():
         raise WorldError(f"{min(book.path for book in lost)}: what was read is gone; run again")
     unread = judge(failed, heads, params.on_bad_pages == "drop")

@@ -4,10 +4,10 @@ import html
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from askback.reading.hidden import Hidden, find
+from askback.reading.words import Word
 from tests.pdfs import Page, book, text
 
 STATES = (
@@ -17,17 +17,6 @@ STATES = (
 LAYER = "<< /Type /OCG /Name (layer) >>"  # object 4
 PLAIN = text(60, 550, "plain")
 WORD = re.compile(r'<word xMin="(.*)" yMin="(.*)" xMax="(.*)" yMax="(.*)">(.*)</word>')
-
-
-@dataclass
-class Word:
-    """A word as pdftotext prints it."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    text: str
 
 
 def pages(path: Path) -> Iterator[list[Word]]:

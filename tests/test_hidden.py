@@ -4,9 +4,10 @@ import pytest
 import typst
 
 from askback.reading.hidden import Hidden, find
+from askback.reading.words import Word
 from askback.sandbox import CpuError, Limits, TimeError
 from tests import pdfs
-from tests.judged import LAYER, Word, judged, on_page, pages, why
+from tests.judged import LAYER, judged, on_page, pages, why
 from tests.pdfs import PAPER, Page, book, text
 from tests.typeset import BOOK, encrypted
 

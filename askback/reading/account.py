@@ -31,12 +31,10 @@ class Account:
 
     read: int = 0
     kept: Counter[Kind] = field(default_factory=Counter)
-    left_out: Counter[Bucket] = field(
-        default_factory=Counter
-    )  # `respelt` is below 0 where more came out
-    decided: Counter[str] = field(
-        default_factory=Counter
-    )  # hyphens at line ends, by what became of them
+    # `respelt` is below 0 where more came out.
+    left_out: Counter[Bucket] = field(default_factory=Counter)
+    # Hyphens at line ends, by what became of them and why.
+    decided: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, bucket: Bucket, text: str) -> None:
         """Enters `text`, which was read, as left out."""

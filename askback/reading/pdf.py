@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from askback import sandbox
@@ -78,11 +77,12 @@ def from_pages(path: Path, language: str | None, account: Account) -> Text:
 def parsed(path: Path, account: Account) -> Pdf:
     """The book's pages; a long book's are read in as many stretches as there are cores."""
     concealed = unseen(path)
-    workers = min(os.cpu_count() or 1, page_count(path) // LONG)
+    total = page_count(path)
+    workers = min(os.cpu_count() or 1, total // LONG)
     if workers < 2:
         return pages.parse(printed(path), account, concealed)
-    size = -(-page_count(path) // workers)
-    workers = -(-page_count(path) // size)
+    size = -(-total // workers)
+    workers = -(-total // size)  # fewer, where rounding leaves none for the last
     accounts = [Account() for _ in range(workers)]
 
     def stretch(number: int) -> Pdf:
@@ -97,7 +97,6 @@ def parsed(path: Path, account: Account) -> Pdf:
     return Pdf(found[0].title, found[0].author, [page for part in found for page in part.pages])
 
 
-@cache
 def page_count(path: Path) -> int:
     """How many pages the PDF says it has; 0 where pdfinfo cannot tell."""
     try:
