@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from askback import files, interviewer, prompts
+from askback import files
+from askback.asking import embedded, prompts
+from askback.asking.prompts import Prompt
 from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.params import Persona, Section, load
-from askback.prompts import Prompt
 from askback.records import Document, Dropped, Edit, Exchange, Passage
 from askback.stage import In, Out, run
 
@@ -86,7 +87,7 @@ def exchange(passage: Passage, question: str, edit: Edit | None) -> Exchange:
         last_page=passage.last_page,
         question=edit.question.strip() if edit and edit.question else question,
         answer=passage.text,
-        asked_by=interviewer.NAME,
+        asked_by=embedded.NAME,
         reply=None,
         edited_by=edit.by if edit else None,
     )
@@ -105,7 +106,7 @@ def main(
         "questions: the embedded backend asks by rule, in English; it stands in for a model",
         file=sys.stderr,
     )
-    asked = interviewer.questions(answers, params.seed)
+    asked = embedded.questions(answers, params.seed)
     kept = list(ledger.sort(exchanges(answers, asked, edited)))
     files.write(interview, kept)
     ledger.figures |= {

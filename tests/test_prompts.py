@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askback import prompts
+from askback.asking import prompts
+from askback.asking.prompts import Prompt
 from askback.errors import UserError
-from askback.prompts import Prompt
 
 ROOT = Path(__file__).parents[1]
 FIELDS = ["passage", "context", "author", "title"]

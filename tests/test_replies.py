@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askback.asking.replies import Intent, Replies, Reply, Store, digest, encode, key, read
 from askback.records import Message
-from askback.replies import Intent, Replies, Reply, Store, digest, encode, key, read
 
 ROOT = Path(__file__).parents[1]
 MESSAGES = [Message("user", "What is salt?")]
@@ -225,7 +225,7 @@ def test_a_flipped_bit_anywhere_in_the_middle_costs_that_line_alone_and_is_named
 WRITER = """
 import sys
 from pathlib import Path
-from askback.replies import Intent, Store
+from askback.asking.replies import Intent, Store
 from tests.test_replies import reply
 
 with Store(Path(sys.argv[1])) as store:

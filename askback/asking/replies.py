@@ -29,7 +29,9 @@ from askback.records import Message
 SYNC_EVERY = 0.05  # seconds; half of what a power cut may take, for a sync takes time as well
 LINE = re.compile(rb'\{"sum":"([0-9a-f]{32})",(.*)', re.DOTALL)
 
-Verdict = Literal["answer", "refusal", "cut_off", "filtered"]
+# `answer`: the model said what it wanted to, however useless; all others are no answers.
+# `given_up`: a person stored that this request will have none.
+Verdict = Literal["answer", "refusal", "cut_off", "filtered", "given_up"]
 
 
 def nonce() -> str:
@@ -43,11 +45,25 @@ def now() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt to a model, with all that its reply may depend on."""
+
+    model: str
+    messages: list[Message]
+    sampling: dict[str, Any]  # JSON values, sent as they are; a seed or sample number among them
+    passage: str  # the id of what it is about, for people: no part of the key
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", key(self.model, self.messages, self.sampling))
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """That a call is about to be made; counts as spent until its reply is there."""
 
     key: str
-    most: FiniteFloat  # what the call can cost at most, in US dollars
+    most: FiniteFloat | None  # what the call can cost at most, in US dollars; None: no price known
     nonce: str = field(default_factory=nonce)  # the call's; its reply has the same
 
 
@@ -62,7 +78,7 @@ class Reply:
     text: str
     verdict: Verdict
     usage: dict[str, int]  # tokens by their kind
-    price: FiniteFloat  # US dollars, on the day of the call
+    price: FiniteFloat | None  # US dollars, on the day of the call; None: not known
     nonce: str
     time: str = field(default_factory=now)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from askback.interviewer import (
+from askback.asking.embedded import (
     APART,
     FORMS,
     MAX_CHARS,
