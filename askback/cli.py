@@ -10,7 +10,15 @@ from io import TextIOWrapper
 from askback.errors import Halt, UserError
 from askback.params import did_you_mean
 
-COMMANDS = ("check", "show")
+# By name, with the module in askback/; `try` is a word of Python.
+COMMANDS = {
+    "check": "check",
+    "plan": "plan",
+    "try": "trial",
+    "batch": "batch",
+    "replies": "replies",
+    "show": "show",
+}
 EXITS = "exit codes: 0 done, 2 something to change, 3 the world failed, 4 a limit is broken"
 
 
@@ -46,8 +54,8 @@ def parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        module = import_module(f"askback.{name}")
+    for name, file in COMMANDS.items():
+        module = import_module(f"askback.{file}")
         command = commands.add_parser(
             name,
             help=module.HELP,

@@ -41,9 +41,12 @@ class Lineage:
         return {passage.id: passage for passage in self.rows("passages.jsonl", Passage)}
 
     @cached_property
-    def exchanges(self) -> dict[str, Exchange]:
-        """The exchanges by their passage's id."""
-        return {exchange.passage: exchange for exchange in self.rows("interview.jsonl", Exchange)}
+    def exchanges(self) -> dict[str, list[Exchange]]:
+        """The exchanges of each passage that has some, by its id."""
+        found: dict[str, list[Exchange]] = {}
+        for exchange in self.rows("interview.jsonl", Exchange):
+            found.setdefault(exchange.passage, []).append(exchange)
+        return found
 
     @cached_property
     def training(self) -> dict[str, Conversation]:

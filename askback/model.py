@@ -62,21 +62,26 @@ def weights(folder: Path) -> Path:
     return found
 
 
-def locate(model: str, revision: str | None) -> Path:
+def locate(model: str, revision: str | None, section: str = "base") -> Path:
     """The folder of `model`: itself, or the snapshot of a Hub repository at `revision`.
 
-    Raises UserError for an id that is not there or not pinned, WorldError where the Hub is not.
+    Raises UserError, naming the params' section, for an id that is not there or not pinned, and
+    WorldError where the Hub is not.
     """
     if Path(model).is_dir():
         return Path(model)
     if model.count("/") != 1:
-        raise UserError(f"params.yaml: base.model: {model} is no folder and no Hub id (owner/name)")
+        raise UserError(
+            f"params.yaml: {section}.model: {model} is no folder and no Hub id (owner/name)"
+        )
     if revision is None or len(revision) != 40:
-        raise UserError(f"params.yaml: base.revision: pin {model} to a commit of 40 hex digits")
-    return snapshot(model, revision)
+        raise UserError(
+            f"params.yaml: {section}: pin {model} to a commit of 40 hex digits, as its `revision`"
+        )
+    return snapshot(model, revision, section)
 
 
-def snapshot(model: str, revision: str) -> Path:
+def snapshot(model: str, revision: str, section: str) -> Path:
     """The local copy of a Hub repository, downloaded where it is missing."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -88,7 +93,7 @@ def snapshot(model: str, revision: str) -> Path:
     except HfHubHTTPError as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"params.yaml: base.model: the Hub has no {model} for you: {reason}"
+            f"params.yaml: {section}.model: the Hub has no {model} for you: {reason}"
         ) from None
 
 

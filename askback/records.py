@@ -76,7 +76,7 @@ class Exchange:
     last_page: int
     question: str
     answer: str
-    asked_by: str  # the backend, or the model that wrote the question
+    asked_by: str  # the backend, the model or the person that wrote the question
     reply: str | None  # the key of the paid reply; none where nothing was paid
     edited_by: str | None
 

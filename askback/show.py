@@ -83,10 +83,10 @@ def show_conversation(lineage: Lineage, conversation: Conversation) -> None:
 
 
 def show_passage(lineage: Lineage, passage: Passage) -> None:
-    """Its place, its question, and the paragraphs that it is cut from."""
+    """Its place, its questions, and the paragraphs that it is cut from."""
     say(f"passage {passage.id}", BOLD)
     say(f"  {place(lineage, passage)}; {len(passage.text)} characters", DIM)
-    if exchange := lineage.exchanges.get(passage.id):
+    for exchange in lineage.exchanges.get(passage.id, []):
         by = f", edited by {exchange.edited_by}" if exchange.edited_by else ""
         say(f"  asked by {exchange.asked_by}{by}: {exchange.question}")
     for part in passage.paragraphs:

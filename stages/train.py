@@ -13,7 +13,7 @@ import csv
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,10 @@ from askback.checkpoints import Checkpoints
 from askback.ledger import Ledger
 from askback.model import Precision, Quantize
 from askback.params import Section, load
+from askback.records import IGNORED, Row
 from askback.stage import In, Out, run
+
+MANY_EXPOSURES = 6  # of an answer; beyond, a model tends to recite it
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -78,6 +81,26 @@ def new_rows(network: PreTrainedModel, base: Path) -> dict[str, list[int]]:
     ids = [vocabulary.token_id(mark) for mark in (chat.IM_START, chat.IM_END)]
     tied = network.config.tie_word_embeddings
     return dict.fromkeys(["embed_tokens"] if tied else ["embed_tokens", "lm_head"], ids)
+
+
+def exposures(rows: Sequence[Row], epochs: int) -> float:
+    """How often a run shows the model each answer, in the mean: once an epoch for each question."""
+    answers = {
+        tuple(i for i, label in zip(r.ids, r.labels, strict=True) if label != IGNORED) for r in rows
+    }
+    return epochs * len(rows) / len(answers)
+
+
+def tell_exposures(rows: Sequence[Row], epochs: int) -> None:
+    """Says how often each answer is seen, and warns where the model will rather recite it."""
+    times = exposures(rows, epochs)
+    print(f"train: {epochs} epochs show each answer {times:g} times", file=sys.stderr)
+    if times > MANY_EXPOSURES:
+        print(
+            f"train: warning: more than {MANY_EXPOSURES} times teaches to recite; make "
+            "train.epochs or questions.per_passage smaller",
+            file=sys.stderr,
+        )
 
 
 def as_they_are(rows: list[Any]) -> Any:
@@ -156,10 +179,12 @@ def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> Non
     resumed = saved.open()
     if resumed:
         print(f"train: going on from step {checkpoints.step(resumed)}", file=sys.stderr)
+    rows = [row.row for row in token_files.rows(tokens / "train.arrow")]
+    tell_exposures(rows, params.epochs)
     trainer = ConversationTrainer(
         model=adapted(base, params),
         args=arguments(params, saved.folder),
-        train_dataset=[r.row for r in token_files.rows(tokens / "train.arrow")],
+        train_dataset=rows,
         eval_dataset=[r.row for r in token_files.rows(tokens / "validation.arrow")],
         data_collator=as_they_are,
         callbacks=[Seal(), Progress()],

@@ -13,18 +13,29 @@ import pytest
 from askback import files
 from askback.errors import UserError
 from askback.records import Document, Dropped, Edit, Exchange, Ids, Passage
-from stages.questions import exchanges, read_edits
+from stages.questions import read_edits
 
 ROOT = Path(__file__).parents[1]
 PARAMS = """\
 persona: {author: null, system: S}
-questions: {backend: embedded, prompt: prompt.txt, seed: 0}
+questions:
+  backend: embedded
+  model: null
+  prompt: prompt.txt
+  per_passage: 1
+  sampling: {temperature: 0.7, max_tokens: 100}
+  filters: []
+  leave_out: []
+  judge: null
+  local: {revision: null, quantize: none, precision: fp32}
+  seed: 0
 """
 BOOK = Document("one/book", "one/book.pdf", "Salt", "Ida Marren", "en", None, "0" * 64)
 ARGUMENTS = [
     "documents.jsonl",
     "passages.jsonl",
     "prompt.txt",
+    "judge.txt",
     "edits",
     "interview.jsonl",
     "--metrics",
@@ -51,6 +62,7 @@ def folder(tmp_path: Path) -> Path:
     files.write(tmp_path / "passages.jsonl", some_passages())
     (tmp_path / "edits").mkdir()
     (tmp_path / "prompt.txt").write_text("Ask {author}: {passage}", "utf-8")
+    (tmp_path / "judge.txt").write_text("{question} {passage}", "utf-8")
     (tmp_path / "params.yaml").write_text(PARAMS, "utf-8")
     return tmp_path
 
@@ -125,7 +137,7 @@ def test_an_edit_changes_its_own_passage_and_no_other(folder: Path) -> None:
     assert run(folder)[0] == 0
     assert list(files.read(folder / "interview.jsonl", Exchange)) == [
         before[0],
-        replace(second, question="Who lit it?", edited_by="Ada"),
+        replace(second, question="Who lit it?", asked_by="Ada", edited_by="Ada"),
         before[3],
     ]
     assert list(files.read(folder / "dropped.jsonl", Dropped)) == [
@@ -169,12 +181,23 @@ def test_an_edit_that_says_nothing_or_two_things_is_refused(
         read_edits(tmp_path)
 
 
-def test_every_passage_ends_in_one_bucket() -> None:
-    passages = some_passages(3)
-    edits = {passages[0].id: Edit(passages[0].id, "Ada", drop="dull")}
-    decided = list(exchanges(passages, ["A?", "B?", "C?"], edits))
-    names = [item.id if isinstance(item, Dropped) else item.passage for item in decided]
-    assert names == [p.id for p in passages]
+def test_a_passage_that_works_as_no_answer_is_dropped_by_name_unless_a_person_asks_it(
+    folder: Path,
+) -> None:
+    first = some_passages()[0]
+    twins = [replace(first, id=name, number=n) for n, name in enumerate(["twin", "edited"], 5)]
+    files.write(folder / "passages.jsonl", [first, *twins])
+    write_edits(
+        folder / "edits", {"a.jsonl": [{"passage": "edited", "by": "Ada", "question": "Who?"}]}
+    )
+    text = PARAMS.replace("leave_out: []", "leave_out: [near_duplicate]")
+    (folder / "params.yaml").write_text(text, "utf-8")
+    code, told = run(folder)
+    assert code == 0, told
+    interview = list(files.read(folder / "interview.jsonl", Exchange))
+    assert [one.passage for one in interview] == [first.id, "edited"]
+    [dropped] = files.read(folder / "dropped.jsonl", Dropped)
+    assert (dropped.id, dropped.reason) == ("twin", "near_duplicate")
 
 
 def test_several_books_are_asked_in_one_run(folder: Path) -> None:
@@ -215,6 +238,15 @@ FAULTS = {
     "unknown field": ("prompt.txt", "{passage} {autor}", "prompt.txt:1: unknown field {autor}"),
     "no passage": ("prompt.txt", "Ask {author}.", "prompt.txt: field {passage} is missing"),
     "backend": ("params.yaml", PARAMS.replace("embedded", "oracle"), "questions.backend"),
+    "no model": ("params.yaml", PARAMS.replace("embedded", "endpoint"), "questions.model"),
+    "no end": ("params.yaml", PARAMS.replace("max_tokens: 100", "top_p: 1.0"), "max_tokens"),
+    "filter": (
+        "params.yaml",
+        PARAMS.replace("filters: []", "filters: [dull]"),
+        "questions.filters",
+    ),
+    "forms": ("params.yaml", PARAMS.replace("per_passage: 1", "per_passage: 2"), "0 forms"),
+    "judge": ("judge.txt", "{passage}", "judge.txt: field {question} is missing"),
     "edit": ("edits/a.jsonl", '{"by": "Ada"}\n', "edits/a.jsonl:1: not a Edit: passage"),
 }
 

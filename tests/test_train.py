@@ -128,3 +128,17 @@ def test_other_data_starts_over_and_says_so(workplace, capsys):
     said = capsys.readouterr().err
     assert "starting over: data was" in said
     assert "going on" not in said
+
+
+def test_a_run_says_how_often_it_shows_each_answer_and_warns_where_that_is_often(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten rows have two answers: five questions each, over three epochs."""
+    rows = [row.row for row in tokens.rows(Path("tokens/train.arrow"))]
+    assert train.exposures(rows, epochs=3) == 15.0
+    train.tell_exposures(rows, epochs=3)
+    told = capsys.readouterr().err
+    assert "3 epochs show each answer 15 times" in told
+    assert "warning: more than 6 times" in told
+    train.tell_exposures(rows[:2], epochs=6)
+    assert capsys.readouterr().err == "train: 6 epochs show each answer 6 times\n"

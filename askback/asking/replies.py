@@ -1,33 +1,30 @@
 """The reply store: what a language model answered, paid for once and kept for good.
 
-A folder of append-only files of JSON lines, `home("replies")`. Every process writes one new file
-and none is opened for writing again, so all that a crash can tear is a file's tail. A line carries
-the checksum of its bytes. Files from anywhere may be put together in any order: readers take the
-same reply of each key.
+A folder of append-only files of JSON lines, `home("replies")`. Every process writes new files and
+none is opened for writing again, so all that a crash can tear is a file's tail. Files from anywhere
+may be put together in any order: readers take the same reply of each key.
 """
 
-import hashlib
+from __future__ import annotations
+
 import json
-import os
-import re
+import math
 import secrets
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import FiniteFloat
 
-from askback.files import adapter, sync
+from askback.asking import lines
+from askback.asking.heads import BUFFER, Heads, gone
+from askback.asking.lines import digest, dump
+from askback.files import adapter
 from askback.records import Message
-
-SYNC_EVERY = 0.05  # seconds; half of what a power cut may take, for a sync takes time as well
-LINE = re.compile(rb'\{"sum":"([0-9a-f]{32})",(.*)', re.DOTALL)
 
 # `answer`: the model said what it wanted to, however useless; all others are no answers.
 # `given_up`: a person stored that this request will have none.
@@ -83,14 +80,6 @@ class Reply:
     time: str = field(default_factory=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Replies:
-    """What the stores hold together."""
-
-    by_key: dict[str, Reply]
-    unanswered: list[Intent]  # calls that may have been paid for and left no reply
-
-
 def key(model: str, messages: Sequence[Message], sampling: Mapping[str, Any]) -> str:
     """The name of a question to a model: the same for all who would ask the same.
 
@@ -100,144 +89,122 @@ def key(model: str, messages: Sequence[Message], sampling: Mapping[str, Any]) ->
     return digest(dump(asked))
 
 
-def dump(value: Any) -> bytes:
-    """Canonical JSON on one line; half a surrogate pair, which models do send, survives."""
-    text = json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
-    return text.encode("utf-8", "surrogatepass")
-
-
-def digest(data: bytes) -> str:
-    """32 hex digits that tell `data` from all else."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-class Store:
-    """One process's new file in the store.
-
-    A record is safe from a kill once `add` returns, and from a power cut once `intend` or `flush`
-    returns, or 100 ms later. After a failed write or sync every call raises that OSError: nothing
-    is written behind a torn line, and no later sync can pretend that all is well.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{nonce()}.jsonl"
-        self._writing, self._syncing = threading.Lock(), threading.Lock()
-        self._written = self._synced = 0  # bytes
-        self._failure: OSError | None = None
-        self._closing = threading.Event()
-
-    def __enter__(self) -> Self:
-        folder = self.path.parent
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("xb", buffering=0)
-        for made in (self.path, *missing):
-            sync(made.parent)
-        self._thread = threading.Thread(target=self._keep_syncing, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closing.set()
-        self._thread.join()
-        with self._file:
-            self.flush()
-
-    def intend(self, *intents: Intent) -> None:
-        """Writes and syncs that these calls are about to be made."""
-        self._append(b"".join(map(encode, intents)))
-        self.flush()
-
-    def add(self, reply: Reply) -> None:
-        """Writes a reply; it is synced with the next group."""
-        self._append(encode(reply))
-
-    def flush(self) -> None:
-        """All that is written, on the disk; callers that wait for one another share a sync."""
-        goal = self._written
-        with self._syncing:
-            self._check()
-            if self._synced < goal:
-                covered = self._written
-                try:
-                    os.fsync(self._file.fileno())
-                except OSError as error:
-                    self._failure = error
-                    raise
-                self._synced = covered
-
-    def _append(self, data: bytes) -> None:
-        with self._writing:
-            self._check()
-            rest = memoryview(data)
-            try:
-                while rest:
-                    rest = rest[self._file.write(rest) :]
-            except OSError as error:
-                self._failure = error
-                raise
-            self._written += len(data)
-
-    def _check(self) -> None:
-        if self._failure:
-            raise self._failure
-
-    def _keep_syncing(self) -> None:
-        while not self._closing.wait(SYNC_EVERY):
-            with suppress(OSError):  # it is kept, and raised in the thread that writes
-                self.flush()
-
-
 def encode(record: Intent | Reply) -> bytes:
     """A record's line."""
-    body = dump({type(record).__name__.lower(): asdict(record)})[1:]
-    return b'{"sum":"' + digest(body).encode() + b'",' + body + b"\n"
+    call = lines.name(record.key, record.nonce)
+    if isinstance(record, Intent):
+        return lines.intent(call, record.most)
+    fields = asdict(record)
+    del fields["key"], fields["nonce"], fields["price"]
+    return lines.reply(call, record.price, fields)
 
 
 def decode(line: bytes) -> Intent | Reply:
     """The record of a line; raises ValueError, saying why, where it is not to be believed."""
-    found = LINE.fullmatch(line)
-    if not found or digest(found[2]) != found[1].decode():
-        raise ValueError("damaged line; a copy of the file may have it whole")
+    text = lines.sound(line)
     try:
-        fields = json.loads(b"{" + found[2])
+        fields = json.loads(text)
         if "intent" in fields:
             return adapter(Intent).validate_python(fields["intent"])
-        reply = adapter(Reply).validate_python(fields.get("reply"))
+        reply = adapter(Reply).validate_python(fields["reply"] | fields["paid"])
         right = key(reply.model, reply.messages, reply.sampling)
-    except (ValueError, RecursionError):  # whole, but of another version or another hand
-        raise ValueError("neither an intent nor a reply") from None
+    except (ValueError, KeyError, TypeError, RecursionError):  # another version, or another hand
+        raise ValueError(lines.STRANGE) from None
     if reply.key != right:
         raise ValueError("its key is not that of its question")
     return reply
 
 
 def read(folders: Iterable[Path]) -> Replies:
-    """The union of stores, the same in whatever order and however often their files are copied.
+    """The union of stores, the same in whatever order and however often their files are copied."""
+    return Replies(path for folder in folders for path in sorted(folder.glob("*.jsonl")))
 
-    Among replies of one key the smallest hash of key, text and nonce wins.
+
+class Replies:
+    """What stores hold together, and what this process has gained since.
+
+    Opening them checks what was intended and paid (see Heads); a reply is read, and all of it and
+    its key are checked, when it is used. One that is damaged is named on stderr, once, and left
+    out: it has to be asked for again.
     """
-    best: dict[str, tuple[bytes, Reply]] = {}
-    intents: set[Intent] = set()
-    answered: set[tuple[str, str]] = set()
-    for record in records(folders):
-        if isinstance(record, Intent):
-            intents.add(record)
-            continue
-        answered.add((record.key, record.nonce))
-        if record.key not in best or rank(record) < best[record.key][0]:
-            best[record.key] = rank(record), record
-    return Replies(
-        {name: best[name][1] for name in sorted(best)},
-        sorted((i for i in intents if (i.key, i.nonce) not in answered), key=astuple),
-    )
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._heads = Heads(paths)
+        self._gained: dict[str, list[Reply]] = {}
+
+    @property
+    def unanswered(self) -> list[Intent]:
+        """The calls that may have been paid for and left no reply."""
+        found = [
+            Intent(**json.loads(b"{" + call + b"}"), most=most)
+            for call, most in self._heads.intended.items()
+        ]
+        return sorted(found, key=attrgetter("key", "nonce"))
+
+    @property
+    def spent(self) -> float:
+        """US dollars: the price of every reply, and the most that unanswered calls can have cost.
+
+        What is not known counts as nothing. The sum is exact, so no order of files changes it.
+        """
+        known = [*self._heads.paid.values(), *self._heads.intended.values()]
+        return math.fsum(dollars for dollars in known if dollars is not None)
+
+    def __len__(self) -> int:
+        """How many replies were paid for; copies count once."""
+        return len(self._heads.paid)
+
+    def __iter__(self) -> Iterator[Reply]:
+        """Every sound reply, each once, in the order of their keys."""
+        stored = {json.loads(b'"' + key + b'"') for key in self._heads.places}
+        for key in sorted(stored | self._gained.keys()):
+            by_nonce: dict[str, list[Reply]] = {}
+            for reply in self._sound(key):
+                by_nonce.setdefault(reply.nonce, []).append(reply)
+            yield from (first(by_nonce[nonce]) for nonce in sorted(by_nonce))
+
+    def get(self, key: str) -> Reply | None:
+        """The reply to the request of this key: of several, the first by rank.
+
+        None where there is none, or none that is sound.
+        """
+        found = self._sound(key)
+        return first(found) if found else None
+
+    def add(self, reply: Reply) -> None:
+        """Takes in a reply that this process has gained."""
+        self._gained.setdefault(reply.key, []).append(reply)
+        self._heads.pay(lines.name(reply.key, reply.nonce), reply.price)
+
+    def _sound(self, key: str) -> list[Reply]:
+        """All sound replies of a key; those that are damaged are not looked at again."""
+        name = dump(key)[1:-1]
+        places = self._heads.places.get(name, ())
+        found = {place: reply for place in places if (reply := self._read(place, key))}
+        if len(found) < len(places):
+            self._heads.places[name] = tuple(found)
+        return [*found.values(), *self._gained.get(key, ())]
+
+    def _read(self, place: int, key: str) -> Reply | None:
+        """The reply at a place; None where it is damaged, which is said on stderr."""
+        path, offset = self._heads.file(place)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                reply = decode(file.readline())
+            if isinstance(reply, Reply) and reply.key == key:
+                return reply
+            raise ValueError("the file has changed since it was opened")
+        except FileNotFoundError:
+            raise gone(path) from None
+        except ValueError as fault:
+            print(f"{path}:{line_number(path, offset)}: skipped: {fault}", file=sys.stderr)
+        return None
+
+
+def first(replies: Sequence[Reply]) -> Reply:
+    """The reply that stands for all of its key, or all copies of it."""
+    return replies[0] if len(replies) == 1 else min(replies, key=rank)
 
 
 def rank(reply: Reply) -> bytes:
@@ -245,16 +212,8 @@ def rank(reply: Reply) -> bytes:
     return digest(dump([reply.key, reply.text, reply.nonce])).encode() + encode(reply)
 
 
-def records(folders: Iterable[Path]) -> Iterator[Intent | Reply]:
-    """All sound records; one line on stderr for each that is not, but for tails."""
-    for folder in folders:
-        for path in sorted(folder.glob("*.jsonl")):
-            with path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    try:
-                        record = decode(line.rstrip(b"\n\0"))
-                    except ValueError as fault:
-                        if line.endswith(b"\n"):
-                            print(f"{path}:{number}: skipped: {fault}", file=sys.stderr)
-                        continue
-                    yield record
+def line_number(path: Path, offset: int) -> int:
+    """The number, from 1, of the line that begins at `offset`."""
+    with path.open("rb") as file:
+        blocks = (file.read(min(BUFFER, offset - at)) for at in range(0, offset, BUFFER))
+        return 1 + sum(block.count(b"\n") for block in blocks)
