@@ -11,6 +11,7 @@ over whatever was asked.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections import Counter
@@ -89,8 +90,12 @@ class QuestionsParams(Section):
     def has_an_end(cls, value: dict[str, Any]) -> dict[str, Any]:
         """The value, if it bounds the reply: what a call can cost must be known before it."""
         limit = value.get("max_tokens") or value.get("max_completion_tokens")
-        if not isinstance(limit, int) or limit < 1:
+        if type(limit) is not int or limit < 1:
             raise ValueError("max_tokens (or max_completion_tokens) must be a number above 0")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{error}; write what JSON has") from None
         if taken := {"model", "messages", "seed", "stream", "n"} & set(value):
             raise ValueError(f"{min(taken)} is set by Askback")
         return value

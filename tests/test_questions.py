@@ -240,6 +240,8 @@ FAULTS = {
     "backend": ("params.yaml", PARAMS.replace("embedded", "oracle"), "questions.backend"),
     "no model": ("params.yaml", PARAMS.replace("embedded", "endpoint"), "questions.model"),
     "no end": ("params.yaml", PARAMS.replace("max_tokens: 100", "top_p: 1.0"), "max_tokens"),
+    "endless": ("params.yaml", PARAMS.replace("max_tokens: 100", "max_tokens: true"), "max_tokens"),
+    "no JSON": ("params.yaml", PARAMS.replace("0.7", ".nan"), "questions.sampling"),
     "filter": (
         "params.yaml",
         PARAMS.replace("filters: []", "filters: [dull]"),

@@ -1,4 +1,4 @@
-"""A real server of a real model, small as it is: `transformers serve` is asked as any other."""
+"""Real models, small as they are: one served by `transformers serve`, one in the stage itself."""
 
 import socket
 import subprocess
@@ -52,3 +52,22 @@ def test_a_model_served_by_transformers_asks_and_is_asked_once(tmp_path: Path) -
     assert {one.asked_by for one in inquiry.exchanges} == {str(model)}
     assert all(reply.usage["output"] > 0 for reply in inquiry.replies)
     assert inquiry.run(**variables)[0] == 0, "what is known needs no server"
+
+
+def test_a_model_in_the_stages_own_process_asks_and_is_asked_once(tmp_path: Path) -> None:
+    model = parrot(tmp_path / "parrot", " Why?</s>")
+    inquiry = Inquiry(
+        tmp_path / "inquiry", 3, backend="local", model=str(model), filters=["not_a_question"],
+        sampling={"temperature": 0.0, "max_tokens": 40},
+    )  # fmt: skip
+    inquiry.prompt("{passage}:")
+    code, told = inquiry.run()
+    assert code == 0, told
+    assert [one.question for one in inquiry.exchanges] == ["Why?"] * 3
+    [name] = {one.asked_by for one in inquiry.exchanges}
+    assert name.startswith("parrot@")
+    [primed] = {reply.messages[-1].content for reply in inquiry.replies}
+    assert primed == "Question:"
+    code, told = inquiry.run(ASKBACK_OFFLINE="1")
+    assert code == 0, told
+    assert "3 known, 0 to ask" in told

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from askback.asking.budget import Budget
 from askback.asking.calls import CallLog
 from askback.asking.client import CallError, RequestError, reply
 from askback.asking.lanes import Lane, backoff
+from askback.asking.pending import Call, Intents, Waiting
 from askback.asking.progress import Progress
 from askback.asking.replies import Intent, Reply, Request, nonce
 from askback.asking.store import Store
@@ -31,15 +31,6 @@ TRIES = 10  # of one request, before it is set aside
 REFUSED = 8  # requests refused before any reply: it is not the passages, but a setting
 STOPPING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP  # the last: a terminal that is gone
 GRACE = 20.0  # seconds for calls in flight when the run is told to stop
-
-
-@dataclass
-class Call:
-    """A request on its way to a reply."""
-
-    request: Request
-    tries: int = 0
-    intent: Intent | None = None  # written, and neither answered nor perhaps paid for in vain
 
 
 @dataclass
@@ -122,9 +113,7 @@ class Asker:
                 except Halt as halt:
                     self.stop(halt)
                 except OSError as error:
-                    self.stop(
-                        WorldError(f"{error}; no further call was made: make room, run again")
-                    )
+                    self.stop(broken(error))
 
     async def _attempt(self, lane: Lane, call: Call) -> None:
         """One try of a call, and what follows from it."""
@@ -222,59 +211,6 @@ class Asker:
         )
 
 
-class Waiting:
-    """Calls that wait for a worker. Those whose cost is set aside come before all others."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[tuple[bool, int, Call]] = asyncio.PriorityQueue()
-        self._number = count()
-        self._ready = 0  # of those that come first
-
-    def put(self, call: Call) -> None:
-        """Takes the call in, behind its like."""
-        self._ready += call.intent is not None
-        self._queue.put_nowait((call.intent is None, next(self._number), call))
-
-    async def get(self) -> Call:
-        """The next call, when there is one."""
-        _, _, call = await self._queue.get()
-        self._ready -= call.intent is not None
-        return call
-
-    def again(self) -> bool:
-        """Whether one waits whose cost is set aside."""
-        return self._ready > 0
-
-
-class Intents:
-    """Writes the intents of calls about to start; those that wait together share a sync."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting: list[tuple[Intent, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
-
-    async def write(self, intent: Intent) -> None:
-        """Returns when the intent is on the disk; raises OSError where the store is broken."""
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((intent, written))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
-        await written
-
-    async def _write_all(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            failure: OSError | None = None
-            try:
-                await asyncio.to_thread(self._store.intend, *[intent for intent, _ in group])
-            except OSError as error:
-                failure = error
-            for _, written in group:
-                if not written.done():
-                    written.set_exception(failure) if failure else written.set_result(None)
-
-
 @contextmanager
 def stopped_by_signals(stop: Callable[[Halt], None]) -> Iterator[None]:
     """For the block, a signal to stop ends the asking in order; a second one as it did before."""
@@ -287,7 +223,7 @@ def stopped_by_signals(stop: Callable[[Halt], None]) -> Iterator[None]:
             signal.signal(one, handler)
         loop.call_soon_threadsafe(stop, WorldError("stopped; what was gained is kept, run again"))
         with suppress(OSError):  # whoever read the messages may have gone first
-            print("\nstopping: calls in flight are waited for", file=sys.stderr)
+            print("stopping: calls in flight are waited for", file=sys.stderr)
 
     for number in before:
         signal.signal(number, told)
@@ -296,6 +232,14 @@ def stopped_by_signals(stop: Callable[[Halt], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def broken(error: OSError) -> WorldError:
+    """What to tell of a disk that takes no more."""
+    return WorldError(
+        f"the store of replies: {error}; no further call was made: make room, or mend the disk, "
+        "and run again"
+    )
 
 
 def complaint(asker: Asker) -> Halt | None:

@@ -80,7 +80,7 @@ def count(environment: Mapping[str, str], name: str) -> int | None:
 
 def refuse_offline(wanted: int) -> None:
     """Raises WorldError where something is wanted and nothing may be sent."""
-    if wanted and os.environ.get("ASKBACK_OFFLINE", "") not in ("", "0"):
+    if wanted and os.environ.get("ASKBACK_OFFLINE", "").lower() not in ("", "0", "false", "no"):
         raise WorldError(
             f"{wanted} replies are not in the store, and ASKBACK_OFFLINE forbids to ask; "
             "unset it, or bring the store that has them"

@@ -35,7 +35,7 @@ class Known:
     """An earlier text."""
 
     number: int
-    shingles: frozenset[str]
+    text: str  # its shingles take a hundred times the room, and are hardly ever needed again
 
 
 class Near:
@@ -68,7 +68,7 @@ class Near:
         near = [
             (-likeness, self._known[name].number, name)
             for name in self._lsh.query(sketch(shingles))
-            if (likeness := jaccard(shingles, self._known[name].shingles)) >= self._threshold
+            if (likeness := self._likeness(shingles, name)) >= self._threshold
         ]
         return min(near)[2] if near else None
 
@@ -76,8 +76,11 @@ class Near:
         """Keeps a text; one without letters and digits is like no other. Names are new ones."""
         if shingles := self._shingles(text):
             self._lsh.insert(name, sketch(shingles))
-            self._known[name] = Known(self._number, shingles)
+            self._known[name] = Known(self._number, text)
             self._number += 1
+
+    def _likeness(self, shingles: frozenset[str], name: str) -> float:
+        return jaccard(shingles, self._shingles(self._known[name].text))
 
     def remove(self, name: str) -> None:
         """Forgets a text, if there is one of that name."""

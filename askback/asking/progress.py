@@ -17,7 +17,7 @@ class Progress:
         self.gained = 0
         self.failed = 0  # calls that brought nothing
         self.tokens = 0
-        self.dollars: float | None = 0.0
+        self.dollars = 0.0
         self._start = self._told = monotonic()
         self._every = ON_TERMINAL if sys.stderr.isatty() else ELSEWHERE
 
@@ -25,8 +25,7 @@ class Progress:
         """Counts a reply."""
         self.gained += 1
         self.tokens += sum(reply.usage.values())
-        known = self.dollars is not None and reply.price is not None
-        self.dollars = (self.dollars or 0) + (reply.price or 0) if known else None
+        self.dollars += reply.price or 0.0
         self.tell()
 
     def fail(self) -> None:
@@ -49,7 +48,7 @@ class Progress:
         rate = self.gained / max(now - self._start, 1e-9)
         parts = [f"{self.gained:,} of {self.total:,} replies", f"{rate:.1f}/s"]
         parts += [f"{self.tokens:,} tokens"]
-        parts += [f"${self.dollars:.4f}"] if self.dollars is not None else []
+        parts += [f"${self.dollars:.4f}"] if self.dollars else []
         parts += [f"{self.failed:,} failed calls"] if self.failed else []
         parts += [f"{duration((self.total - self.gained) / rate)} left"] if self.gained else []
         return ", ".join(parts)
