@@ -212,11 +212,11 @@ class Counting(Interviewer):
 def test_batches_are_as_large_as_the_tokens_allow_and_no_larger(tmp_path):
     interviewer = Counting(speaker(tmp_path), "none", "fp32")
     interviewer.groups = []
-    list(interviewer.replies(requests(), positions=900))
+    list(interviewer.replies(requests(), positions=500))
     groups = interviewer.groups
     assert len(groups) > 2
     for group, following in pairwise(groups):
-        assert len(group) * group[0] <= 900 < (len(group) + 1) * group[0]
+        assert len(group) * group[0] <= 500 < (len(group) + 1) * group[0]
         assert group[-1] >= following[0]
 
 
