@@ -4,11 +4,16 @@ import random
 import time
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from askback import files
+from askback.asking.filters import Filter
+from askback.records import Passage
 from tests.call_log import request_hash
 from tests.endpoint import Endpoint
+from tests.hostile_passages import ORDERS, reply_to
 from tests.inquiries import Inquiry, passages
 
 # As issue 4 counts them: 10 % 429, half with Retry-After, 5 % 500, 5 % hangs, 3 % resets,
@@ -175,3 +180,21 @@ def test_fifty_killed_runs_go_on_where_they_were(tmp_path: Path) -> None:
         with Endpoint(tmp_path / f"endpoint{number}", latency=0.1, slots=64) as endpoint:
             inquiry = Inquiry(tmp_path / f"inquiry{number}", 1000)
             check_kill(endpoint, inquiry, draw.uniform(0, 2.0))
+
+
+def test_a_book_full_of_orders_puts_nothing_into_the_interview(tmp_path: Path) -> None:
+    """A model that obeys each of them is asked twice at most about each."""
+    found = [
+        Passage(str(n), "book", n, f"Chapter {n}", n, n, order.language, order.text, [])
+        for n, order in enumerate(ORDERS)
+    ]
+    script = [[order.order, reply_to(order)] for order in ORDERS]
+    with Endpoint(tmp_path / "endpoint", script=script) as endpoint:
+        inquiry = Inquiry(tmp_path / "inquiry", 1, filters=list(get_args(Filter)))
+        files.write(inquiry.folder / "passages.jsonl", found)
+        inquiry.prompt("Ask.\n{passage}\n")
+        code, told = inquiry.run(endpoint)
+        assert code == 0, told
+        assert inquiry.exchanges == []
+        assert {dropped.id for dropped in inquiry.dropped} == {passage.id for passage in found}
+        assert len(endpoint.received()) <= 2 * len(found)
