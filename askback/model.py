@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-NEEDED = ["*.safetensors", "*.json"]  # of a Hub repository; no pickles, no code
+NEEDED = ["*.safetensors", "*.json", "*.jinja"]  # of a Hub repository; no pickles, no code
 PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ROWS = "new_rows.safetensors"

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from askback import files
+from askback import batches, files
 from askback.asking import backends, embedded, local, prompts
 from askback.asking.backends import Settings
 from askback.asking.calls import rate
@@ -226,6 +226,12 @@ def ask(asked: Interview, params: QuestionsParams) -> Settled:
         for line in forecast(asked, settled.wanted.values(), replies, settings).lines():
             print(f"questions: {line}", file=sys.stderr)
         backends.refuse_offline(len(settled.wanted))
+        if twice := settled.wanted.keys() & batches.out(home("batches"), replies):
+            print(
+                f"questions: warning: {len(twice):,} of them are out in a batch file, and will be "
+                "paid for twice; better `askback batch import` its results first",
+                file=sys.stderr,
+            )
 
         def wanted() -> list[Request]:
             nonlocal settled

@@ -18,6 +18,8 @@ from askback.asking.replies import Replies, read
 from askback.batches import exported
 from askback.cli import run
 from askback.errors import UserError
+from askback.home import home
+from askback.lock import locked
 from tests.inquiries import BOOK, PARAMS, ROOT, WORDS, passages, surroundings
 from tests.test_batches import answer, expiry, refusal
 
@@ -126,7 +128,8 @@ def test_a_file_imported_twice_or_in_overlapping_pieces_changes_nothing(folder: 
     told = folder.batch("import", "a.jsonl", "a.jsonl")
     assert "0 replies taken in; 24 were there before" in told
     assert folder.stored == stored
-    told = folder.batch("import", folder.write("b.jsonl", output[5:] + output[8:]))
+    told = folder.batch("import", folder.write("b.jsonl", [*output[5:], b"\n", *output[8:]]))
+    assert "b.jsonl" not in told
     assert "8 replies taken in; 19 were there before" in told
     assert len(folder.stored) == len(folder.replies) == 20
 
@@ -171,6 +174,17 @@ def test_what_is_out_is_not_exported_again_unless_it_failed_or_one_insists(folde
     assert "3 requests, $" in folder.batch("export", "more.jsonl")
     assert len(folder.lines("more.jsonl")) == 3
     assert "20 requests, $" in folder.batch("export", "--again", "all.jsonl")
+
+
+def test_a_call_that_was_made_twice_is_accounted_for_twice(folder: Folder) -> None:
+    folder.batch("export", "ask.jsonl")
+    folder.batch("export", "--again", "again.jsonl")
+    for name in ("ask", "again"):
+        lines = map(answer, folder.lines(f"{name}.jsonl"))
+        told = folder.batch("import", folder.write(f"{name}.out", lines))
+        assert "20 replies taken in\n" in told
+    assert folder.replies.unanswered == []
+    assert folder.replies.spent == pytest.approx(40 * (20 * 0.5 + 5 * 2) / 1e6)
 
 
 def test_what_an_import_turns_down_is_exported_with_the_reason(folder: Folder) -> None:
@@ -251,6 +265,24 @@ def test_from_the_command_line_it_ends_as_every_command_does(folder: Folder) -> 
         )  # fmt: skip
         assert done.returncode == code, done.stderr
     assert done.stderr.startswith("askback: nowhere.jsonl is no file")
+
+
+def test_it_waits_for_a_run_that_writes_to_the_store(folder: Folder) -> None:
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder.folder)
+        here.delenv("DVC_ROOT", raising=False)
+        with locked(home("replies")):
+            waiting = subprocess.Popen(
+                [sys.executable, "-m", "askback.cli", "batch", "export", "ask.jsonl"],
+                env=surroundings((), {}), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                text=True,
+            )  # fmt: skip
+            assert waiting.stderr
+            assert "waiting for the run that writes" in waiting.stderr.readline()
+            assert not (folder.folder / "ask.jsonl").exists()
+        waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert len(folder.lines("ask.jsonl")) == 20
 
 
 @pytest.mark.prove

@@ -129,7 +129,9 @@ def test_on_a_disk_that_fills_up_meanwhile_all_that_came_is_kept(small_disk: Pat
             other = fill(small_disk)
             _, told = process.communicate(timeout=30)
         assert process.returncode == 3, told
-        assert told.splitlines()[-1].startswith("questions: [Errno 28] No space left on device")
+        assert told.splitlines()[-1].startswith(
+            "questions: the store of replies: [Errno 28] No space left on device"
+        )
         whole = {event.request for event in endpoint.answered()}
         assert 8 <= len(whole) <= 24
         assert stored(inquiry) == whole

@@ -80,6 +80,18 @@ def test_a_few_that_are_turned_away_by_accident_leave_a_limit_of_some() -> None:
     assert capacity.limit >= 8
 
 
+def test_where_calls_fail_whatever_the_limit_the_limit_stays() -> None:
+    """One in seven fails, of many or of few: that is the endpoint's way, and no lack of room."""
+    capacity, draw = Capacity(256), random.Random(0)
+    limits = []
+    for _ in range(20_000):
+        capacity.round.full = True
+        capacity.in_flight = capacity.limit
+        capacity.settle(capacity.start(), 1.0, draw.random() < 0.15)
+        limits.append(capacity.limit)
+    assert sum(limits) / len(limits) >= FIRST / 2
+
+
 def test_a_place_is_given_on_when_one_is_free() -> None:
     async def run() -> list[int]:
         capacity, order = Capacity(1), []

@@ -35,6 +35,15 @@ TEMPLATE = (
 LENGTHS = random.Random(0).sample(range(1, 60), 17)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """More only wait for each other, where matrices are this small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def speaker(folder: Path, template: str | None = TEMPLATE) -> Path:
     """A small model that has been taught nothing, with a chat template or none."""
     write_base(folder)
@@ -238,10 +247,18 @@ def test_without_template_a_reply_ends_where_the_next_turn_begins(tmp_path):
     [reply] = replies([request(temperature=0)], folder)
     assert (reply.text, reply.verdict) == (" Why?", "answer")
     assert reply.usage["output"] == len(tokenizer().encode(" Why?\nUser:").ids)
-    short = request(max_tokens=3, temperature=0)
-    found = said(replies([request(temperature=0), short], folder))
+    short, rambling = request(max_tokens=3, temperature=0), request(temperature=9, max_tokens=99)
+    found = said(replies([request(temperature=0), short, rambling], folder))
+    assert found[rambling.key][2]["output"] > reply.usage["output"]
     assert found[reply.key] == (reply.text, reply.verdict, reply.usage)
     assert found[short.key][1:] == ("cut_off", {"input": reply.usage["input"], "output": 3})
+
+
+def test_with_a_template_a_reply_may_say_what_elsewhere_begins_a_turn(tmp_path):
+    folder = parrot(tmp_path, " Why?\nUser:")
+    length = len(tokenizer().encode(" Why?\nUser:").ids)
+    [reply] = replies([request(temperature=0, max_tokens=length)], folder)
+    assert (reply.text, reply.verdict) == (" Why?\nUser:", "cut_off")
 
 
 def test_the_models_own_taste_in_sampling_changes_nothing(tmp_path):
@@ -280,6 +297,12 @@ def test_a_prompt_may_fill_the_context_to_its_last_token(tmp_path):
     size = len(Turns.load(folder).encode(request()))
     [reply] = replies([request(max_tokens=512 - size)], folder)
     assert reply.text == " Why?"
+
+
+def test_how_the_model_was_loaded_may_stand_beside_the_sampling(tmp_path):
+    folder = parrot(tmp_path, " Why?</s>")
+    [reply] = replies([request(quantize="none", precision="fp32")], folder)
+    assert reply.sampling["quantize"] == "none"
 
 
 def test_sampling_that_it_does_not_know_is_refused_by_name(tmp_path):

@@ -123,7 +123,6 @@ class Asker:
         if self.store.failure:  # since the intent was written, perhaps long ago
             raise self.store.failure
         self._open += 1
-        call.tries += 1
         start = monotonic()
         try:
             body = await lane.send(call.request)
@@ -172,6 +171,8 @@ class Asker:
     def _failed(self, lane: Lane, call: Call, error: CallError) -> None:
         """Sends the call again after a pause, unless it or the endpoints have had enough tries."""
         self._progress.fail()
+        call.failures += 1
+        call.tries += error.charged or not error.overloaded  # others say: not now
         assert call.intent
         if error.charged:  # perhaps paid for: the next try is another call
             self.budget.settle(call.intent.nonce)
@@ -182,7 +183,7 @@ class Asker:
         elif call.tries >= TRIES:
             self._give_up(self.set_aside, call, f"{lane.host}: {error}")
         else:
-            pause = backoff(call.tries - 1) if error.wait is None else error.wait
+            pause = backoff(call.failures - 1) if error.wait is None else error.wait
             asyncio.get_running_loop().call_later(pause, self._again, call)
 
     def _again(self, call: Call) -> None:

@@ -18,8 +18,10 @@ LATER_GROWTH, LATER_GAIN = 1.5, 1.2  # once a limit is found: endpoints get more
 SPARE = 1.25  # of a limit that was found: some calls wait there, so that no place ever does
 ROUNDS = 10  # between trials of a larger limit, once one is found
 TURNED_AWAY = 0.05  # the share of calls that is no accident
+BY_CHANCE = 0.5  # a share up to this, and half as many calls are not turned away for lack of room
 ENOUGH = 0.75  # of the limit, in calls that have ended: the first to end waited least
-SAMPLE = 10  # calls at least, before that share is believed
+SAMPLE = 20  # calls at least, and three times the limit, before that share is believed: what is
+# turned away comes back before what is served
 LEAST_FACTOR = 0.5  # of one step down: what is turned away comes back at once and counts too often
 
 
@@ -56,6 +58,8 @@ class Capacity:
         self._growing = True
         self._before: tuple[int, float] | None = None  # limit and rate to go back to
         self._rounds = 0  # since the last trial
+        self._shrunk_from: tuple[int, float] | None = None  # limit and share turned away there
+        self._ignored = 0  # rounds in which nobody cares what is turned away
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> Self:
@@ -87,7 +91,7 @@ class Capacity:
         else:
             ended.in_flight += (start.in_flight + self.in_flight) / 2
             ended.seconds += seconds
-        enough = max(self.limit * ENOUGH, SAMPLE if ended.turned_away else 1)
+        enough = max(SAMPLE, self.limit * 3) if ended.turned_away else self.limit * ENOUGH
         if ended.settled >= enough and ended.settled > ended.turned_away:
             self._close(ended)
 
@@ -95,10 +99,12 @@ class Capacity:
         """Sets the limit by what the round has shown."""
         share = ended.turned_away / ended.settled
         rate = ended.in_flight / max(ended.seconds, 1e-9)
-        if share > TURNED_AWAY:
+        self._ignored -= self._ignored > 0
+        if share > TURNED_AWAY and not self._ignored:
             self._growing, self._before = False, None
-            self._set(self.limit * max(1 - share, LEAST_FACTOR))
-        elif not ended.full:
+            self._shrink(share)
+            return
+        if not ended.full:
             self._set(self.limit)
         elif self._before:
             self._judge(*self._before, rate)
@@ -106,6 +112,15 @@ class Capacity:
             self._rounds += 1
             due = self._growing or self._rounds >= ROUNDS
             self._try_more(rate) if due else self._set(self.limit)
+
+    def _shrink(self, share: float) -> None:
+        """Makes the limit smaller; or as it was, where half of it has not helped."""
+        limit, before = self._shrunk_from = self._shrunk_from or (self.limit, share)
+        if before <= BY_CHANCE and self.limit * 2 <= limit:
+            self._shrunk_from, self._ignored = None, ROUNDS
+            self._set(limit)
+        else:
+            self._set(self.limit * max(1 - share, LEAST_FACTOR))
 
     def _judge(self, limit: int, rate_before: float, rate: float) -> None:
         """Keeps the larger limit that is on trial, or goes back to `limit`."""

@@ -15,7 +15,8 @@ class Call:
     """A request on its way to a reply."""
 
     request: Request
-    tries: int = 0
+    tries: int = 0  # that were not put off
+    failures: int = 0  # in all
     intent: Intent | None = None  # written, and neither answered nor perhaps paid for in vain
 
 
