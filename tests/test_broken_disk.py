@@ -2,7 +2,6 @@
 
 import errno
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -101,18 +100,6 @@ def test_a_call_that_was_turned_away_does_not_go_out_again_on_a_broken_disk(
         assert end.code == 3
         assert len(endpoint.received()) == 8
         assert len(inquiry.replies) == 7
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 12 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mount of a small disk is refused")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_on_a_disk_that_fills_up_meanwhile_all_that_came_is_kept(small_disk: Path) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from askback.asking import filters, prompts
 from askback.asking.fence import fenced, mark
+from askback.asking.filters import Filter
 from askback.asking.interview import (
     Interview,
     Settled,
@@ -25,17 +26,7 @@ from tests.hostile_passages import ORDERS
 from tests.inquiries import BOOK, passages
 
 ROOT = Path(__file__).parents[1]
-ALL = frozenset(
-    {
-        "several",
-        "too_long",
-        "not_a_question",
-        "gives_away",
-        "names_the_source",
-        "wrong_language",
-        "near_duplicate",
-    }
-)
+ALL = frozenset(get_args(Filter))
 GOOD = "What did those years teach you about {}?"
 THINGS = ["bread", "rivers", "patience", "winter", "music", "your brother", "the sea", "work"]
 

@@ -439,18 +439,6 @@ def test_files_may_end_anywhere(tmp_path: Path) -> None:
     assert all(path.stat().st_size <= 10_000 for path in tmp_path.iterdir())
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 20 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mount of a small disk is refused")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def fill(disk: Path) -> Path:
     """A file that takes all that is left."""
     path = disk / "other"
