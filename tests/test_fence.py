@@ -213,4 +213,5 @@ def test_a_hostile_passage_takes_time_in_its_length(unit: str) -> None:
         smuggled("Why {x} at a.com?", [text], text)
         return time.process_time() - start
 
-    assert seconds(64_000) < 10 * seconds(16_000) + 0.2
+    longer, shorter = (min(map(seconds, [length] * 3)) for length in (64_000, 16_000))
+    assert longer < 10 * shorter + 0.2
