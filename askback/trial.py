@@ -1,11 +1,12 @@
 """`askback try 20`: asks about a few passages spread over the books, and shows what came of it."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 
 from askback import chat
+from askback.asking.backends import Settings
 from askback.asking.interview import Interview, Settled, Subject
-from askback.asking.plan import plan
 from askback.asking.replies import Replies, Reply, read
 from askback.chat import TrainOn
 from askback.errors import UserError
@@ -13,7 +14,7 @@ from askback.home import home
 from askback.params import load
 from askback.records import Dropped, Exchange, Passage
 from askback.terminal import BOLD, DIM, prose, say
-from stages.questions import QuestionsParams, ask, project
+from stages.questions import QuestionsParams, ask, forecast, project
 from stages.tokenize import TokenizeParams
 
 HELP = "ask about a few passages, and show questions, answers, masks and cost"
@@ -42,7 +43,10 @@ def run(options: Namespace) -> None:
     after = read([home("replies")])
     passages = {s.passage.id: s.passage for s in few.subjects if isinstance(s, Subject)}
     show(settled, passages, after)
-    for line in account(settled, whole, before, after):
+    for line in account(settled, after.spent - before.spent):
+        say(line)
+    settings = Settings.read(os.environ) if params.backend == "endpoint" else None
+    for line in forecast(whole, whole.wanted(after.get), after, settings).lines():
         say(line)
 
 
@@ -78,13 +82,10 @@ def show_exchange(exchange: Exchange, reply: Reply | None, train_on: TrainOn) ->
         prose(content + chat.IM_END, "  + " if learned else "    ")
 
 
-def account(settled: Settled, whole: Interview, before: Replies, after: Replies) -> Iterator[str]:
-    """What became of the passages, what it cost, and what the rest will take."""
+def account(settled: Settled, dollars: float) -> Iterator[str]:
+    """What became of the passages, and what it cost."""
     kept = sum(isinstance(outcome, Exchange) for outcome in settled.outcomes)
     turned_down = ", ".join(f"{n} {fault}" for fault, n in sorted(settled.turned_down.items()))
     yield ""
     yield f"{kept} exchanges; questions turned down: {turned_down or 'none'}"
-    yield f"${after.spent - before.spent:.4f} spent now"
-    wanted = whole.wanted(after.get)
-    earlier = (reply for reply in after if reply.model == whole.wording.model)
-    yield from plan(len(whole.passages), wanted, earlier, None, None).lines()
+    yield f"${dollars:.4f} spent now"

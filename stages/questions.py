@@ -16,6 +16,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -171,28 +172,26 @@ def project() -> Interview:
 
 def wording(params: QuestionsParams, prompt: Prompt, judge: Prompt) -> Wording:
     """What shapes every request. A model in this process is named with its commit or its hash."""
-    if params.backend != "local":
-        return Wording(
-            model=params.model or embedded.NAME,
-            sampling=params.sampling,
-            prompt=prompt,
-            seed=params.seed,
-            per_passage=params.per_passage,
-            judge=params.judge,
-            judge_prompt=judge,
-        )
-    if params.judge not in (None, params.model):
-        raise UserError("params.yaml: questions.judge: only questions.model is in this process")
-    model = local.identity(params.model or "", params.local.revision)
-    return Wording(
-        model=model,
-        sampling=params.sampling | params.local.model_dump(include={"quantize", "precision"}),
+    asked_with = Wording(
+        model=params.model or embedded.NAME,
+        sampling=params.sampling,
         prompt=prompt,
         seed=params.seed,
         per_passage=params.per_passage,
+        judge=params.judge,
+        judge_prompt=judge,
+    )
+    if params.backend != "local":
+        return asked_with
+    if params.judge not in (None, params.model):
+        raise UserError("params.yaml: questions.judge: only questions.model is in this process")
+    model = local.identity(params.model or "", params.local.revision)
+    return replace(
+        asked_with,
+        model=model,
+        sampling=params.sampling | params.local.model_dump(include={"quantize", "precision"}),
         primer=PRIMER,
         judge=model if params.judge else None,
-        judge_prompt=judge,
     )
 
 
@@ -235,7 +234,8 @@ def ask(asked: Interview, params: QuestionsParams) -> Settled:
 
         def wanted() -> list[Request]:
             nonlocal settled
-            settled = asked.settle(replies.get)
+            if any(map(replies.get, settled.wanted)):  # else nothing is known that was not before
+                settled = asked.settle(replies.get)
             return list(settled.wanted.values())
 
         if settled.wanted and settings:

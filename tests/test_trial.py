@@ -80,6 +80,7 @@ def test_a_trial_asks_passages_from_all_over_the_book_and_shows_what_the_model_l
         assert "4 exchanges; questions turned down: none" in told
         assert f"${endpoint.cost((1000, 2000)):.4f} spent now" in told
         assert "40 passages, 4 known, 36 to ask" in told
+        assert re.search(r"out; about \$\d+\.\d\d; about \d+ s$", told, re.MULTILINE)
 
         again = folder.run("try", "4", endpoint=endpoint)
         assert len(endpoint.received()) == 4
