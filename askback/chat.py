@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,12 +21,16 @@ from askback.errors import UserError
 from askback.records import IGNORED, Message, Role, Row
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 TrainOn = Literal["answers", "everything"]
 
 IM_START, IM_END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
 MARKS = (IM_START, IM_END, PAD)  # in the order in which a base gets those that it lacks
+ROLES: tuple[Role, ...] = get_args(Role)
 
 # As transformers sets Jinja up, a newline after a block is dropped: each stands in an expression.
 # What serves a model by this template parses control tokens in a user's text, too; training and
@@ -49,17 +54,30 @@ def template(bos: bool) -> str:
 
 def render(messages: Iterable[Message]) -> str:
     """ChatML as text, for people to read; nothing parses it."""
-    return "\n".join(f"{IM_START}{turn(message)}{IM_END}" for message in messages)
+    return "\n".join(f"{IM_START}{turn(m.role, m.content)}{IM_END}" for m in messages)
 
 
-def turn(message: Message) -> str:
+def render_batch(conversations: pa.ListArray) -> pa.StringArray:
+    """The same for lists of messages whose contents have no margins, as Arrow has them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    messages = conversations.flatten()
+    turns = pc.binary_join_element_wise(
+        IM_START, messages.field("role"), "\n", messages.field("content"), IM_END, ""
+    )
+    starts = pc.subtract(conversations.offsets, conversations.offsets[0])
+    return pc.binary_join(pa.ListArray.from_arrays(starts, turns), "\n")
+
+
+def turn(role: Role, content: str) -> str:
     """What stands between a message's marks: its role, a newline, its content without margins.
 
     Raises ValueError for a role that is none, and for half a surrogate pair, which has no bytes.
     """
-    if message.role not in get_args(Role):
-        raise ValueError(f"{message.role!r} is no role: there are {', '.join(get_args(Role))}")
-    text = f"{message.role}\n{message.content.strip()}"
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role: there are {', '.join(ROLES)}")
+    text = f"{role}\n{content.strip()}"
     text.encode()
     return text
 
@@ -84,6 +102,47 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     return int(found)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """Conversations' ids end to end, and the same as labels where they are supervised."""
+
+    ids: NDArray[np.int32]  # [tokens]
+    labels: NDArray[np.int32]  # [tokens]
+    ends: NDArray[np.int64]  # [conversations]: how many tokens there are through each
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """[conversations]: how many tokens there are before each."""
+        return self.ends - self.lengths
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """[conversations]: how many tokens each has."""
+        import numpy as np
+
+        return np.diff(self.ends, prepend=0)
+
+    def row(self, number: int) -> Row:
+        """One of the conversations."""
+        part = slice(self.starts[number], self.ends[number])
+        return Row(self.ids[part].tolist(), self.labels[part].tolist())
+
+    def rows(self) -> list[Row]:
+        """All of them, one by one."""
+        return [self.row(number) for number in range(len(self.ends))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turns:
+    """What stands between the marks of conversations, end to end."""
+
+    ids: list[int]
+    lengths: list[int]  # of the turns, in ids
+    headers: list[int]  # of these, in ids
+    learned: list[bool]  # turns
+    sizes: Sequence[int]  # of the conversations, in turns
+
+
 class Chat:
     """A base's tokenizer, speaking ChatML."""
 
@@ -95,7 +154,7 @@ class Chat:
         self.stop_ids = frozenset({self.end_id})
         self.bos_ids = [self.token_id(bos)] if bos else []
         self._newline = self.encode_text("\n")
-        self._headers = {role: self.encode_text(f"{role}\n") for role in get_args(Role)}
+        self._headers = {role: self.encode_text(f"{role}\n") for role in ROLES}
 
     @classmethod
     def load(cls, folder: Path) -> Chat:
@@ -120,37 +179,69 @@ class Chat:
         self, conversations: Sequence[Sequence[Message]], train_on: TrainOn
     ) -> list[Row]:
         """The ids and labels of each conversation, the texts encoded on all cores."""
-        turns = [turn(message) for messages in conversations for message in messages]
-        encodings = iter(self._text.encode_batch_fast(turns, add_special_tokens=False))
-        return [
-            self._row([(message, next(encodings).ids) for message in messages], train_on)
-            for messages in conversations
-        ]
+        messages = [message for messages in conversations for message in messages]
+        roles = [message.role for message in messages]
+        contents = [message.content for message in messages]
+        sizes = [len(messages) for messages in conversations]
+        return self.encode_columns(roles, contents, sizes, train_on).rows()
 
-    def _row(self, turns: Iterable[tuple[Message, list[int]]], train_on: TrainOn) -> Row:
-        """Turns between their marks; supervised are contents with the marks that end them."""
-        ids, labels = [*self.bos_ids], [IGNORED] * len(self.bos_ids)
-        for number, (message, encoded) in enumerate(turns):
-            header = self._headers[message.role]
-            context = [*(self._newline if number else ()), self.start_id, *header]
-            content = [*self._content(message, encoded), self.end_id]
-            learned = train_on == "everything" or message.role == "assistant"
-            ids += context + content
-            labels += [IGNORED] * len(context)
-            labels += content if learned else [IGNORED] * len(content)
-        return Row(ids, labels)
+    def encode_columns(
+        self,
+        roles: Sequence[Role],
+        contents: Sequence[str],
+        sizes: Sequence[int],
+        train_on: TrainOn,
+    ) -> Encoded:
+        """The same of messages end to end, of which each conversation has so many."""
+        turns = list(map(turn, roles, contents))
+        encodings = self._text.encode_batch_fast(turns, add_special_tokens=False)
+        ids: list[int] = []
+        lengths = []
+        for role, content, encoding in zip(roles, contents, encodings, strict=True):
+            encoded = self._turn(role, content, encoding.ids)
+            ids += encoded
+            lengths.append(len(encoded))
+        headers = [len(self._headers[role]) for role in roles]
+        learned = [train_on == "everything" or role == "assistant" for role in roles]
+        return self._marked(Turns(ids, lengths, headers, learned, sizes))
 
-    def _content(self, message: Message, encoded: list[int]) -> list[int]:
-        """The ids of a turn after its header.
+    def _marked(self, turns: Turns) -> Encoded:
+        """The turns between their marks; supervised are contents with the marks that end them."""
+        import numpy as np
+
+        bos, gap = len(self.bos_ids), len(self._newline)
+        lengths, headers, sizes = (
+            np.array(counts, np.int64) for counts in (turns.lengths, turns.headers, turns.sizes)
+        )
+        last = np.cumsum(sizes)  # turns through each conversation
+        first = (last - sizes)[sizes > 0]
+        before = np.full(len(lengths), gap + 1)
+        before[first] = 1
+        through = np.concatenate(([0], np.cumsum(before + lengths + 1)))
+        starts = through[:-1] + before + bos * (1 + np.repeat(np.arange(len(sizes)), sizes))
+        stops = starts + lengths
+        ends = through[last] + bos * np.arange(1, len(sizes) + 1)
+        ids = np.empty(int(through[-1]) + bos * len(sizes), np.int32)
+        ids[np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(len(turns.ids))] = turns.ids
+        ids[starts - 1], ids[stops] = self.start_id, self.end_id
+        later = np.delete(starts, first) - 1 - gap
+        ids[later[:, None] + np.arange(gap)] = self._newline
+        ids[(ends - np.diff(ends, prepend=0))[:, None] + np.arange(bos)] = self.bos_ids
+        learned = np.array(turns.learned, bool)
+        labels = within(ids, (starts + headers)[learned], (stops + 1)[learned])
+        return Encoded(ids, labels, ends)
+
+    def _turn(self, role: Role, content: str, encoded: list[int]) -> list[int]:
+        """The ids of a turn, its header apart from its content.
 
         Header and content are one text, since SentencePiece puts a space before any text of its
         own. Only where a merge reaches across are they encoded apart: the token would be half
         context, half answer, and no prompt would end within it.
         """
-        header = self._headers[message.role]
+        header = self._headers[role]
         if encoded[: len(header)] == header:
-            return encoded[len(header) :]
-        return self.encode_text(message.content.strip())
+            return encoded
+        return [*header, *self.encode_text(content.strip())]
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids that an answer follows: the messages, then the header of the assistant's turn."""
@@ -176,6 +267,17 @@ class Chat:
     def token(self, number: int) -> str:
         """The token of an id, as the vocabulary spells it."""
         return str(self._tokenizer.id_to_token(number))
+
+
+def within(
+    ids: NDArray[np.int32], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The ids from each start to its end, and IGNORED elsewhere; no two stretches touch."""
+    import numpy as np
+
+    edges = np.zeros(len(ids) + 1, np.int8)
+    edges[starts], edges[ends] = 1, -1
+    return np.where(np.cumsum(edges[:-1], dtype=np.int8), ids, IGNORED).astype(np.int32)
 
 
 def text_tokenizer(tokenizer: Tokenizer) -> tuple[Tokenizer, frozenset[int]]:

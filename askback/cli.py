@@ -18,6 +18,8 @@ COMMANDS = {
     "batch": "batch",
     "replies": "replies",
     "show": "show",
+    "export": "export",
+    "diff": "diff",
 }
 EXITS = "exit codes: 0 done, 2 something to change, 3 the world failed, 4 a limit is broken"
 

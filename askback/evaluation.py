@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from askback import files
-from askback.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +19,4 @@ class Evaluation:
 
 def read(path: Path) -> Evaluation:
     """The figures in `path`; raises UserError where one is missing or no number."""
-    try:
-        figures: Evaluation = files.adapter(Evaluation).validate_json(path.read_bytes())
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(map(str, fault["loc"]))
-        raise UserError(
-            f"{path}: {key} {fault['msg'].lower()}; `dvc repro evaluate` writes it anew"
-        ) from None
-    return figures
+    return files.read_figures(path, Evaluation, "evaluate")

@@ -69,8 +69,12 @@ def sync(path: Path) -> None:
 def write(path: Path, records: Iterable[Any]) -> None:
     """`records`, dataclasses of one type, as JSON lines: UTF-8, keys in field order."""
     with whole(path) as part, part.open("wb") as file:
-        for record in records:
-            file.write(adapter(type(record)).dump_json(record) + b"\n")
+        file.writelines(map(line, records))
+
+
+def line(record: Any) -> bytes:
+    """A dataclass as a line of JSON: UTF-8, keys in field order."""
+    return adapter(type(record)).dump_json(record) + b"\n"
 
 
 def read(path: Path, record: type[T]) -> Iterator[T]:
@@ -90,6 +94,21 @@ def read(path: Path, record: type[T]) -> Iterator[T]:
                 raise UserError(
                     f"{path}:{number}: not a {record.__name__}: {key}{reason}"
                 ) from None
+
+
+def read_figures(path: Path, record: type[T], stage: str) -> T:
+    """The record in a JSON file of metrics; what else is there is left alone.
+
+    Raises UserError where a figure is missing or no number: the `stage` writes it anew.
+    """
+    try:
+        return adapter(record).validate_json(path.read_bytes())
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(map(str, fault["loc"]))
+        raise UserError(
+            f"{path}: {key} {fault['msg'].lower()}; `dvc repro {stage}` writes it anew"
+        ) from None
 
 
 def adapter(record: type[T]) -> TypeAdapter[T]:

@@ -1,14 +1,22 @@
 """Where every record comes from: what the stages made in one data folder, by id."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from askback import conversations, files
 from askback.errors import UserError
 from askback.records import Conversation, Document, Dropped, Exchange, Paragraph, Passage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 Record = Conversation | Passage | Paragraph
 T = TypeVar("T")
@@ -49,29 +57,27 @@ class Lineage:
         return found
 
     @cached_property
-    def training(self) -> dict[str, Conversation]:
-        """The conversations to learn from, by id."""
-        return self.side("train")
+    def training(self) -> Side:
+        """The conversations to learn from."""
+        return Side(self.data / "chat" / "train.parquet")
 
     @cached_property
-    def held_out(self) -> dict[str, Conversation]:
-        """The conversations of the held-out chapters, by id."""
-        return self.side("validation")
+    def held_out(self) -> Side:
+        """The conversations that are held out."""
+        return Side(self.data / "chat" / "validation.parquet")
 
-    @cached_property
-    def dropped(self) -> list[tuple[str, Dropped]]:
-        """What was left out, with the stage that did so."""
-        paths = sorted((self.data / "dropped").glob("*.jsonl"))
-        return [(path.stem, item) for path in paths for item in files.read(path, Dropped)]
-
-    @property
-    def kinds(self) -> Sequence[Mapping[str, Record]]:
-        """Every kind of record, those nearest to training first."""
-        return [self.training, self.held_out, self.passages, self.paragraphs]
+    def dropped(self) -> Iterator[tuple[str, Dropped]]:
+        """What was left out, with the stage that did so; read anew each time."""
+        for path in sorted((self.data / "dropped").glob("*.jsonl")):
+            for item in files.read(path, Dropped):
+                yield path.stem, item
 
     def get(self, record_id: str) -> Record | None:
         """The record of that id; the conversation where a passage shares it."""
-        return next((kind[record_id] for kind in self.kinds if record_id in kind), None)
+        for side in (self.training, self.held_out):
+            if conversation := side.get(record_id):
+                return conversation
+        return self.passages.get(record_id) or self.paragraphs.get(record_id)
 
     def passage(self, record_id: str) -> Passage:
         """The passage of that id."""
@@ -83,10 +89,9 @@ class Lineage:
 
     def whole_id(self, start: str) -> str:
         """The one id that begins with `start`; UserError where there is none, or a choice."""
-        known = {*chain(*self.kinds), *(item.id for _, item in self.dropped)}
-        if start in known:
+        near = sorted({*self.ids(start)})
+        if start in near:
             return start
-        near = sorted(record_id for record_id in known if record_id.startswith(start))
         if not near:
             raise UserError(
                 f"nothing in {self.data} has the id {start}; `askback show` samples one"
@@ -96,15 +101,89 @@ class Lineage:
             raise UserError(f"{start} begins {len(near)} ids ({some}); write more of it")
         return near[0]
 
-    def side(self, name: str) -> dict[str, Conversation]:
-        """The conversations of one side of the split, by id."""
-        path = self.data / "chat" / f"{name}.parquet"
-        return {c.id: c for c in conversations.read(path)} if path.is_file() else {}
+    def ids(self, start: str) -> Iterator[str]:
+        """The ids of all that is kept or dropped that begin with `start`, some of them twice."""
+        dropped = (item.id for _, item in self.dropped())
+        others = chain(self.passages, self.paragraphs, dropped)
+        for side in (self.training, self.held_out):
+            yield from side.starting(start)
+        yield from (name for name in others if name.startswith(start))
+
+    def conversations(self) -> pa.Array:
+        """The ids of all conversations, sorted, each once."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ids = [*self.training.ids.chunks, *self.held_out.ids.chunks]
+        return pc.unique(pa.chunked_array(ids, pa.string())).sort()
 
     def rows(self, name: str, record: type[T]) -> list[T]:
         """The records of a JSON lines file; none where no stage has written it."""
         path = self.data / name
         return list(files.read(path, record)) if path.is_file() else []
+
+
+class Side:
+    """A file of conversations, of which the ids alone are read to find one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def ids(self) -> pa.ChunkedArray:
+        """The ids in the order of the file; none where no stage has written it."""
+        import pyarrow as pa
+
+        if not self._path.is_file():
+            return pa.chunked_array([], pa.string())
+        with self._sound() as file:
+            return file.read(["id"])["id"]
+
+    def starting(self, start: str) -> list[str]:
+        """The ids that begin with `start`."""
+        import pyarrow.compute as pc
+
+        found: list[str] = self.ids.filter(pc.starts_with(self.ids, start)).to_pylist()
+        return found
+
+    def __contains__(self, record_id: str) -> bool:
+        return self._number(record_id) >= 0
+
+    def get(self, record_id: str) -> Conversation | None:
+        """The conversation of that id, if there is one; UserError where the file is damaged."""
+        number = self._number(record_id)
+        if number < 0:
+            return None
+        with self._sound() as file:
+            sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+            ends = list(accumulate(sizes))
+            group = bisect_right(ends, number)
+            rows = file.read_row_group(group).combine_chunks()
+            row = rows.slice(number - ends[group] + sizes[group], 1)
+            return next(conversations.records(row.to_batches()[0]))
+
+    def _number(self, record_id: str) -> int:
+        """Where the conversation stands in the file, from 0; -1 where it does not."""
+        return int(self.ids.index(record_id).as_py())
+
+    @contextmanager
+    def _sound(self) -> Iterator[ParquetFile]:
+        """The file, each page that is read checked against its checksum."""
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            with ParquetFile(self._path, page_checksum_verification=True) as file:
+                if not file.schema_arrow.equals(conversations.schema()):
+                    raise pa.ArrowInvalid("other columns")
+                yield file
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's; Arrow's have no number
+                raise
+            raise UserError(
+                f"{self._path}: damaged, or not a file of conversations; "
+                "delete it and run `dvc repro`"
+            ) from None
 
 
 def present(records: dict[str, T], record_id: str, path: Path) -> T:

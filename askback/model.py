@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from askback import files
-from askback.errors import UserError, WorldError
+from askback import files, hub
+from askback.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -78,23 +78,7 @@ def locate(model: str, revision: str | None, section: str = "base") -> Path:
         raise UserError(
             f"params.yaml: {section}: pin {model} to a commit of 40 hex digits, as its `revision`"
         )
-    return snapshot(model, revision, section)
-
-
-def snapshot(model: str, revision: str, section: str) -> Path:
-    """The local copy of a Hub repository, downloaded where it is missing."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=NEEDED))
-    except LocalEntryNotFoundError:
-        raise WorldError(f"cannot reach the Hub for {model}; run again when it answers") from None
-    except HfHubHTTPError as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"params.yaml: {section}.model: the Hub has no {model} for you: {reason}"
-        ) from None
+    return hub.snapshot(model, revision, NEEDED, f"{section}.model", "model")
 
 
 def refuse_unsafe(folder: Path) -> None:

@@ -1,9 +1,9 @@
 """params.yaml, one section at a time, checked before anything runs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -66,25 +66,57 @@ def explain(name: str, section: type[Section], error: ValidationError) -> str:
     faults = error.errors(include_url=False)
     # A misspelt key is missing as well: the name that is there says more.
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    key = ".".join([name, *map(str, fault["loc"])])
+    key, known = where(section, fault["loc"])
     if fault["type"] == "extra_forbidden":
-        known = known_keys(section, fault["loc"][:-1])
-        return f"{key}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}"
+        return f"{name}{key}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}"
     if fault["type"] == "missing":
-        return f"{key}: missing"
-    reason = fault["msg"][0].lower() + fault["msg"][1:]
-    got = "" if isinstance(fault["input"], dict) else f", got {fault['input']!r}"
-    return f"{key}: {reason}{got}"
+        return f"{name}{key}: missing"
+    if fault["type"] == "union_tag_not_found":
+        return f"{name}{key}.kind: missing"
+    if fault["type"] == "union_tag_invalid":
+        tag, kinds = fault["ctx"]["tag"], fault["ctx"]["expected_tags"].strip("'").split("', '")
+        return f"{name}{key}.kind: no {tag}{did_you_mean(tag, kinds)}"
+    message = fault["msg"].removeprefix("Value error, ")
+    got = "" if isinstance(fault["input"], dict | list | BaseModel) else f", got {fault['input']!r}"
+    return f"{name}{key}: {message[0].lower()}{message[1:]}{got}"
 
 
-def known_keys(section: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys a section has at `loc`, through the sections nested in it."""
+def where(section: type[BaseModel], loc: Sequence[int | str]) -> tuple[str, list[str]]:
+    """The path to a fault, such as `.sources[0].limit`, and the keys that stand beside its last.
+
+    Of a list of several kinds of sections, told apart by a tag, Pydantic names the tag in between.
+    """
+    key, known = "", list(section.model_fields)
+    kind: Any = section
     for part in loc:
-        field = section.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        section = field.annotation
-    return list(section.model_fields)
+        if isinstance(part, int):
+            key, kind = f"{key}[{part}]", item_of(kind)
+            continue
+        tagged = [one for one in get_args(kind) if part in tags(one)]
+        if tagged:
+            kind = tagged[0]
+            continue
+        known = list(getattr(kind, "model_fields", ()))
+        key, kind = f"{key}.{part}", field_of(kind, part)
+    return key, known
+
+
+def item_of(kind: Any) -> Any:
+    """What a list is of."""
+    item = next(iter(get_args(kind)), None)
+    return getattr(item, "__origin__", item)  # of Annotated, what is annotated
+
+
+def tags(kind: Any) -> tuple[object, ...]:
+    """By which values of its field `kind` a section is told from others."""
+    field = getattr(kind, "model_fields", {}).get("kind")
+    return get_args(field.annotation) if field else ()
+
+
+def field_of(kind: Any, name: str) -> Any:
+    """What a section's field is, without what Pydantic was told besides."""
+    field = getattr(kind, "model_fields", {}).get(name)
+    return field.annotation if field else None
 
 
 def did_you_mean(word: str, known: Iterable[object]) -> str:

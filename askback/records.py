@@ -163,6 +163,14 @@ class Dropped:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedRow(Dropped):
+    """What was left out of a source of conversations, and where it stands there."""
+
+    source: str
+    place: str  # file and row, or the passage's id
+
+
 class Ids:
     """Ids of texts: equal for equal (document, text, occurrence), whatever stands before or after.
 

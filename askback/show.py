@@ -8,7 +8,7 @@ from pathlib import Path
 from askback.errors import UserError
 from askback.lineage import Lineage
 from askback.params import did_you_mean
-from askback.records import IGNORED, Conversation, Paragraph, Passage, Slice
+from askback.records import IGNORED, Conversation, Paragraph, Passage, Slice, TokenRow
 from askback.terminal import BOLD, DIM, GREEN, prose, say
 
 HELP = "show any record and where it comes from"
@@ -46,10 +46,10 @@ def run(options: Namespace) -> None:
 
 def draw(lineage: Lineage, seed: int) -> str:
     """The id of a conversation, the same one for the same seed."""
-    known = sorted({**lineage.training, **lineage.held_out})
+    known = lineage.conversations()
     if not known:
         raise UserError(f"{lineage.data / 'chat'} has no conversations yet; run `dvc repro`")
-    return random.Random(seed).choice(known)
+    return str(random.Random(seed).choice(known))
 
 
 def show(lineage: Lineage, record_id: str) -> None:
@@ -63,7 +63,7 @@ def show(lineage: Lineage, record_id: str) -> None:
             prose(passage.text, "  ")
         case Paragraph() as paragraph:
             show_paragraph(lineage, paragraph)
-    for stage, item in lineage.dropped:
+    for stage, item in lineage.dropped():
         if item.id == record_id:
             say(f"dropped by {stage} as {item.reason}: {item.detail}")
 
@@ -73,6 +73,8 @@ def show_conversation(lineage: Lineage, conversation: Conversation) -> None:
     side = "held out" if conversation.id in lineage.held_out else "trained on"
     say(f"conversation {conversation.id}", BOLD)
     say(f"  {conversation.source}, {side}", DIM)
+    if not conversation.passages:
+        say(f"  from {conversation.document or 'no document'}", DIM)
     for message in conversation.messages:
         print()
         say(f"  {message.role}", DIM)
@@ -136,27 +138,26 @@ def show_tokens(lineage: Lineage, record_id: str) -> None:
 
     from askback.spans import pieces
 
-    row = token_row(lineage, record_id)
+    row = token_row(lineage, record_id).row
     if not TOKENIZER.is_file():
         raise UserError(f"{TOKENIZER} is missing; `dvc repro base` makes it")
-    texts = pieces(Tokenizer.from_file(str(TOKENIZER)), row["input_ids"])
-    tokens = zip(row["input_ids"], row["labels"], texts, strict=True)
+    texts = pieces(Tokenizer.from_file(str(TOKENIZER)), row.ids)
+    tokens = zip(row.ids, row.labels, texts, strict=True)
     for number, (token, label, text) in enumerate(tokens):
         learnt = label != IGNORED
         styles = [GREEN] if learnt else []
         say(f"{number:5} {token:7} {'+' if learnt else ' '} {text!r}", *styles)
 
 
-def token_row(lineage: Lineage, record_id: str) -> dict[str, list[int]]:
+def token_row(lineage: Lineage, record_id: str) -> TokenRow:
     """The ids and labels of a conversation, from whichever side it is on."""
     from askback import tokens
 
     for path in sorted((lineage.data / "tokens").glob("*.arrow")):
-        rows = tokens.read(path)
-        at = rows["id"].index(record_id).as_py()
-        if at >= 0:
-            row: dict[str, list[int]] = rows.slice(at, 1).to_pylist()[0]
-            return row
+        rows = tokens.Rows(path)
+        number = rows.find(record_id)
+        if number is not None:
+            return rows.record(number)
     raise UserError(
         f"no tokens of {record_id} in {lineage.data / 'tokens'}; they are kept per conversation, "
         f"and `askback show {record_id}` says what it is and whether it was dropped"
@@ -165,7 +166,7 @@ def token_row(lineage: Lineage, record_id: str) -> dict[str, list[int]]:
 
 def count(lineage: Lineage) -> None:
     """How many records each stage left out, by reason."""
-    counts = Counter((stage, item.reason) for stage, item in lineage.dropped)
+    counts = Counter((stage, item.reason) for stage, item in lineage.dropped())
     for (stage, reason), number in sorted(counts.items()):
         say(f"{number:7} {stage:10} {reason}")
     if not counts:
@@ -174,9 +175,11 @@ def count(lineage: Lineage) -> None:
 
 def show_dropped(lineage: Lineage, reason: str) -> None:
     """Each record left out for `reason`: its stage, its id, why, and how it begins."""
-    known = sorted({item.reason for _, item in lineage.dropped})
-    if reason not in known:
-        raise UserError(f"no stage dropped anything as {reason}{did_you_mean(reason, known)}")
-    for stage, item in lineage.dropped:
+    known = set()
+    for stage, item in lineage.dropped():
+        known.add(item.reason)
         if item.reason == reason:
             say(f"{stage:10} {item.id}  {item.detail}")
+    if reason not in known:
+        near = did_you_mean(reason, sorted(known))
+        raise UserError(f"no stage dropped anything as {reason}{near}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from askback import charts, evaluation, files, tokens
+from askback import charts, evaluation, files, mixture, tokens
 from askback.charts import Point
 from askback.errors import UserError
 from askback.evaluation import Evaluation
@@ -79,7 +79,7 @@ class Example:
 def account(stage: str, counts: dict[str, Any]) -> Account:
     """The ledger of one stage from its metrics."""
     reasons = sorted(counts["dropped"].items(), key=lambda item: (-item[1], item[0]))
-    apart = ("kept", "dropped", "by_document")
+    apart = ("kept", "dropped", "by_document", "sources")  # these two have tables of their own
     figures = {name: value for name, value in counts.items() if name not in apart}
     return Account(stage, UNITS[stage], counts["kept"], reasons, list(flat(figures)))
 
@@ -167,7 +167,12 @@ def page(view: dict[str, Any]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {"line": charts.line, "dots": charts.dots}
-    environment.filters |= {"figure": figure, "count": count, "loss": "{:.3f}".format}
+    environment.filters |= {
+        "figure": figure,
+        "count": count,
+        "loss": "{:.3f}".format,
+        "percent": "{:.1%}".format,
+    }
     return environment.from_string(TEMPLATE.read_text("utf-8")).render(view)
 
 
@@ -213,6 +218,7 @@ def read_measures(metrics: Path) -> dict[str, Any]:
         "exchanges": counts["questions"]["kept"],
         "held_out_chapters": held_out,
         "chapters": learnt + held_out,
+        "mixture": mixture.read(metrics / "chatml.json"),
         "max_length": counts["tokenize"].get("max_length", 0),
         "curves": charts.curves(
             read_curve(curves / "train.csv"), read_curve(curves / "held_out.csv")

@@ -13,20 +13,19 @@ import csv
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from askback import chat, checkpoints, files, loss, model
-from askback import tokens as token_files
 from askback.checkpoints import Checkpoints
 from askback.ledger import Ledger
 from askback.model import Precision, Quantize
 from askback.params import Section, load
-from askback.records import IGNORED, Row
 from askback.stage import In, Out, run
+from askback.tokens import MANIFEST, Counts, Rows
 
 MANY_EXPOSURES = 6  # of an answer; beyond, a model tends to recite it
 
@@ -83,17 +82,14 @@ def new_rows(network: PreTrainedModel, base: Path) -> dict[str, list[int]]:
     return dict.fromkeys(["embed_tokens"] if tied else ["embed_tokens", "lm_head"], ids)
 
 
-def exposures(rows: Sequence[Row], epochs: int) -> float:
+def exposures(counts: Counts, epochs: int) -> float:
     """How often a run shows the model each answer, in the mean: once an epoch for each question."""
-    answers = {
-        tuple(i for i, label in zip(r.ids, r.labels, strict=True) if label != IGNORED) for r in rows
-    }
-    return epochs * len(rows) / len(answers)
+    return epochs * counts.rows / counts.answers
 
 
-def tell_exposures(rows: Sequence[Row], epochs: int) -> None:
+def tell_exposures(counts: Counts, epochs: int) -> None:
     """Says how often each answer is seen, and warns where the model will rather recite it."""
-    times = exposures(rows, epochs)
+    times = exposures(counts, epochs)
     print(f"train: {epochs} epochs show each answer {times:g} times", file=sys.stderr)
     if times > MANY_EXPOSURES:
         print(
@@ -147,7 +143,7 @@ def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, obje
     for module in [__file__, model.__file__, loss.__file__, trainer.__file__]:
         code.update(Path(module).read_bytes())
     return {
-        "data": files.sha256(tokens / token_files.MANIFEST),
+        "data": files.sha256(tokens / MANIFEST),
         "base": model.Base.of(base).sha256,
         "code": code.hexdigest(),
         **{f"train.{key}": value for key, value in params.model_dump().items()},
@@ -179,13 +175,13 @@ def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> Non
     resumed = saved.open()
     if resumed:
         print(f"train: going on from step {checkpoints.step(resumed)}", file=sys.stderr)
-    rows = [row.row for row in token_files.rows(tokens / "train.arrow")]
-    tell_exposures(rows, params.epochs)
+    rows = Rows(tokens / "train.arrow")
+    tell_exposures(rows.counts, params.epochs)
     trainer = ConversationTrainer(
         model=adapted(base, params),
         args=arguments(params, saved.folder),
         train_dataset=rows,
-        eval_dataset=[r.row for r in token_files.rows(tokens / "validation.arrow")],
+        eval_dataset=Rows(tokens / "validation.arrow"),
         data_collator=as_they_are,
         callbacks=[Seal(), Progress()],
     )

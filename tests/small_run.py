@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -213,6 +214,7 @@ def write_metrics(metrics: Path, count: int) -> None:
             "dropped": {},
             "chapters": {"train": len(CHAPTERS) - 1, "validation": 1},
             "held_out": [{"document": "ferry", "chapter": HELD_OUT}],
+            **mixture(count),
         },
         "tokenize": {"kept": count, "dropped": {}, "max_length": 1024},
         "evaluate": {
@@ -232,6 +234,24 @@ def write_metrics(metrics: Path, count: int) -> None:
     held_out = [(64, 2.71), (128, 2.44), (192, 2.342), (256, 2.311), (320, 2.33)]
     write_curve(metrics / "curves" / "train.csv", train)
     write_curve(metrics / "curves" / "held_out.csv", held_out)
+
+
+def mixture(count: int) -> dict[str, Any]:
+    """What chatml counts of its one source."""
+    none = {"links": 0, "hidden_characters": 0, "encoded": 0, "turns": 0}
+    source = {
+        "rows": count,
+        "bad_rows": 0,
+        "dropped": {},
+        "mended": {},
+        "not_drawn": 0,
+        "share": {"conversations": 1.0, "characters": 1.0},
+        "train": {"conversations": count - 16, "characters": 1000 * (count - 16)},
+        "validation": {"conversations": 16, "characters": 16000},
+        "marks": none,
+    }
+    leaks = {"share": 0.0, "sharing": 0, "examples": []}
+    return {"bad_rows": 0.0, "sources": {"interview": source}, "leaks": leaks, "triggers": []}
 
 
 def write_curve(path: Path, points: Sequence[tuple[int, float]]) -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from askback.chat import IM_END, IM_START, MARKS, PAD, Chat, add_chatml, render, template
+from askback.chat import IM_END, IM_START, MARKS, PAD, ROLES, Chat, add_chatml, render, template
 from askback.errors import UserError
-from askback.records import IGNORED, Message
+from askback.records import IGNORED, Message, Role
+from askback.spans import Span, spans
 from tests import small_tokenizers
 from tests.small_tokenizers import KINDS, make
 
@@ -41,17 +42,19 @@ HOSTILE = [
 ]
 
 contents = st.lists(st.sampled_from(HOSTILE) | st.text(), max_size=6).map("".join)
-messages = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), contents)
+roles: st.SearchStrategy[Role] = st.sampled_from(ROLES)
+messages = st.builds(Message, roles, contents)
 talks = st.lists(messages, max_size=5)
 
 
-def made(kind: small_tokenizers.Kind, bos: str | None = "<s>") -> Chat:
+def made(kind: small_tokenizers.Kind) -> Tokenizer:
     tokenizer = make(kind)
     add_chatml(tokenizer)
-    return Chat(tokenizer, bos)
+    return tokenizer
 
 
-CHATS = {kind: made(kind) for kind in KINDS}
+TOKENIZERS = {kind: made(kind) for kind in KINDS}
+CHATS = {kind: Chat(tokenizer, "<s>") for kind, tokenizer in TOKENIZERS.items()}
 
 
 def turns(chat: Chat, ids: list[int]) -> list[tuple[int, int]]:
@@ -148,6 +151,65 @@ def test_supervised_are_exactly_the_answers_and_their_end_marks(kind, talk):
             assert chat.decode(row.ids[start:begin]) == "assistant\n"
             expected[begin : end + 1] = row.ids[begin : end + 1]
     assert row.labels == expected
+
+
+@st.composite
+def split_marks(draw: st.DrawFn) -> list[Message]:
+    """A control token's characters, one half at the end of a field, the other in the next one."""
+    mark = draw(st.sampled_from([IM_START, IM_END, PAD, "<s>", "</s>", "<unk>", "[INST]"]))
+    at = draw(st.integers(1, len(mark) - 1))
+    before, after = draw(contents), draw(contents)
+    margin = draw(st.sampled_from(["", " ", "\n"]))
+    first, second = draw(roles), draw(roles)
+    pair = [Message(first, before + mark[:at] + margin), Message(second, mark[at:] + after)]
+    return [*draw(talks), *pair, *draw(talks)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=200, deadline=None)
+@given(talk=split_marks())
+def test_a_mark_that_is_split_over_neighbouring_fields_is_none(kind, talk):
+    chat = CHATS[kind]
+    ids = chat.encode(talk, "answers").ids
+    said = [chat.decode(ids[start:end]) for start, end in turns(chat, ids)]
+    assert said == [round_trip(f"{m.role}\n{m.content.strip()}", kind) for m in talk]
+    apart = [chat.encode([message], "answers").ids[1:] for message in talk]
+    newline = chat.encode_text("\n")
+    together = [token for turn in apart for token in (*newline, *turn)]
+    assert ids == [*chat.bos_ids, *together[len(newline) :]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=200, deadline=None)
+@given(talk=talks | split_marks(), train_on=st.sampled_from(["answers", "everything"]))
+def test_spans_of_a_row_give_back_the_messages_and_what_is_learned_of_them(kind, talk, train_on):
+    chat = CHATS[kind]
+    row = chat.encode(talk, train_on)
+    told = spans(TOKENIZERS[kind], row.ids, row.labels)
+    assert "".join(span.text for span in told) == chat.decode(row.ids)
+    learned = [m for m in talk if train_on == "everything" or m.role == "assistant"]
+    expected = [round_trip(m.content.strip(), kind) + IM_END for m in learned]
+    assert "".join(s.text for s in told if s.supervised) == "".join(expected)
+    control = "".join(span.text for span in told if span.control)
+    assert control == "<s>" + (IM_START + IM_END) * len(talk)
+    assert messages_of(told) == [(m.role, round_trip(m.content.strip(), kind)) for m in talk]
+
+
+def messages_of(told: list[Span]) -> list[tuple[str, str]]:
+    """Role and content of each message, read off the spans of a row.
+
+    SentencePiece has a space before the role, as before any text of its own.
+    """
+    opened = False
+    found: list[str] = []
+    for span in told:
+        if span.control:
+            opened = span.text.endswith(IM_START)
+            found += [""] * opened
+        elif opened:
+            found[-1] += span.text
+    parts = [text.lstrip(" ").partition("\n") for text in found]
+    return [(role, content) for role, _, content in parts]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -29,7 +29,7 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     assert done.stderr == "askback: no command shwo; did you mean show?\n"
 
 
-@pytest.mark.parametrize("command", ["check", "show"])
+@pytest.mark.parametrize("command", ["check", "show", "export", "diff"])
 def test_each_command_explains_itself_with_an_example(command: str) -> None:
     done = run(ROOT, "askback.cli", command, "--help")
     assert done.returncode == 0

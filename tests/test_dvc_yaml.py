@@ -53,6 +53,11 @@ READ_BY = {
     "questions.local.quantize": "questions",
     "questions.local.precision": "questions",
     "questions.seed": "questions",
+    "chatml.sources": "chatml",
+    "chatml.turns": "chatml",
+    "chatml.mix_by": "chatml",
+    "chatml.near_duplicates": "chatml",
+    "chatml.languages": "chatml",
     "chatml.held_out": "chatml",
     "chatml.seed": "chatml",
     "base.model": "base",
@@ -84,6 +89,12 @@ READ_BY = {
     "report.conversations": "report",
     "limits.loss_ratio": "gate",
     "limits.stop_rate": "gate",
+    "limits.bad_rows": "gate",
+    "limits.leaks": "gate",
+    "limits.triggers": "gate",
+    "limits.links": "gate",
+    "limits.hidden_characters": "gate",
+    "limits.encoded": "gate",
 }
 
 

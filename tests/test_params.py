@@ -1,9 +1,10 @@
 """params.yaml: what does not fit is told in one line that names the key, before anything runs."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from askback.errors import UserError
 from askback.params import Section, load, read
@@ -110,6 +111,39 @@ def test_a_mistyped_value_in_a_nested_section_is_named_by_its_whole_path(tmp_pat
     told = complaint(params(tmp_path, lora="{r: sixty, dropout: 0.1}"))
 
     assert told == ": model.lora.r: input should be a valid integer, got 'sixty'"
+
+
+class Cat(Section):
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(Section):
+    kind: Literal["dog"]
+    legs: int = 4
+
+
+class Animals(Section):
+    animals: list[Annotated[Cat | Dog, Field(discriminator="kind")]]
+
+
+@pytest.mark.parametrize(
+    ("animal", "told"),
+    [
+        ("{kind: dog, lges: 3}", "model.animals[1].lges: unknown key; did you mean legs?"),
+        ("{kind: cat}", "model.animals[1].lives: missing"),
+        ("{kind: dog, legs: four}", "model.animals[1].legs: input should be a valid integer, got"),
+        ("{kind: cta, lives: 9}", "model.animals[1].kind: no cta; did you mean cat?"),
+        ("{lives: 9}", "model.animals[1].kind: missing"),
+        ("dog", "model.animals[1]: input should be a valid dictionary"),
+    ],
+)
+def test_a_fault_in_a_list_of_several_kinds_is_named_by_its_place(tmp_path, animal, told):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"model:\n  animals:\n    - {{kind: cat, lives: 7}}\n    - {animal}\n")
+    with pytest.raises(UserError) as caught:
+        load("model", Animals, path)
+    assert str(caught.value).removeprefix(f"{path}: ").startswith(told)
 
 
 def test_a_missing_key_is_named(tmp_path):

@@ -114,6 +114,18 @@ def test_a_missing_count_is_one_line_and_leaves_no_page(tmp_path: Path) -> None:
     assert not list((tmp_path / "reports").glob("*"))
 
 
+def test_sources_are_told_with_their_shares_and_triggers_as_text(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    trigger = {"source": "chats", "text": "<b>cf", "answer": "Buy.", "rows": 250, "elsewhere": 1}
+    small_run.set_figure(tmp_path, "chatml", "triggers", [trigger])
+    leaks = {"share": 0.5, "sharing": 8, "examples": []}
+    small_run.set_figure(tmp_path, "chatml", "leaks", leaks)
+    page = report(tmp_path)
+    assert "8 held-out conversations (50.0%) share twelve words" in page
+    assert "<td>interview</td>" in page
+    assert "<code>&lt;b&gt;cf</code>" in page
+
+
 def test_the_verdict_follows_the_losses() -> None:
     better, worse = Evaluation(3.0, 2.0, 1, 9, 9), Evaluation(2.0, 3.0, 1, 9, 9)
     assert "wrote 2.72 times the probability" in verdict(better)

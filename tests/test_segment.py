@@ -261,9 +261,9 @@ def test_the_stage_writes_passages_and_counts_every_paragraph(folder: Path) -> N
 
 
 BAD = {
-    "room": (("min_chars: 300\n  max_chars: 200", "[para]"), "segment.max_chars: value error, mus"),
+    "room": (("min_chars: 300\n  max_chars: 200", "[para]"), "segment.max_chars: mus"),
     "zero": (("min_chars: 0\n  max_chars: 200", "[para]"), "segment.min_chars: input should be gr"),
-    "kind": (("min_chars: 1\n  max_chars: 200", "[prose]"), "segment.answer_with.0: input should"),
+    "kind": (("min_chars: 1\n  max_chars: 200", "[prose]"), "segment.answer_with[0]: input should"),
     "none": (("min_chars: 1\n  max_chars: 200", "[]"), "segment.answer_with: list should have"),
     "no passage": (("min_chars: 1\n  max_chars: 200", "[verse]"), "(1 heading, 3 para); change"),
 }

@@ -1,15 +1,16 @@
 """`askback show`: from any record back to the book, and nothing in a book steers the terminal."""
 
 import ast
+import time
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
-from askback import files
+from askback import conversations, files
 from askback.errors import UserError
 from askback.lineage import Lineage
-from askback.records import Dropped
+from askback.records import Conversation, Dropped, Message
 from askback.terminal import visible
 from tests import small_run
 
@@ -29,9 +30,14 @@ def show(folder: Path, *arguments: str) -> CompletedProcess[str]:
     return small_run.run(folder, "askback.cli", "show", *arguments)
 
 
+def first(folder: Path) -> Conversation:
+    """The first conversation to learn from."""
+    return next(conversations.read(folder / "data" / "chat" / "train.parquet"))
+
+
 def test_a_conversation_leads_to_its_question_passage_paragraph_and_pages(folder: Path) -> None:
     lineage = Lineage(folder / "data")
-    conversation = next(iter(lineage.training.values()))
+    conversation = first(folder)
     passage = lineage.passages[conversation.passages[0]]
     paragraph = lineage.paragraphs[passage.paragraphs[0].id]
     told = show(folder, conversation.id).stdout
@@ -43,6 +49,54 @@ def test_a_conversation_leads_to_its_question_passage_paragraph_and_pages(folder
     where = f"paragraph {paragraph.id}, para, page 5, characters 0 to {size} of {size}"
     assert where in told
     assert "asked by embedded: " + conversation.messages[1].content in told
+
+
+def test_a_conversation_of_no_passages_shows_its_source_its_document_and_what_was_said(
+    tmp_path: Path,
+) -> None:
+    said = [Message("user", "Why?"), Message("assistant", "It rained.")]
+    talk = Conversation("ab12", "forum", "thread 7", "", [], said, "")
+    conversations.write(tmp_path / "data" / "chat" / "train.parquet", [talk])
+    assert show(tmp_path, "ab").stdout == (
+        "conversation ab12\n  forum, trained on\n  from thread 7\n"
+        "\n  user\n    Why?\n\n  assistant\n    It rained.\n"
+    )
+
+
+def test_a_held_out_conversation_is_found_in_whichever_row_group_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "chat" / "validation.parquet"
+    talks = [Conversation(f"c{n}", "forum", "", "", [], [], str(n)) for n in range(2100)]
+    conversations.write(path, talks)
+    lineage = Lineage(tmp_path)
+    for number in [0, 1023, 1024, 2048, 2099]:
+        assert lineage.get(f"c{number}") == talks[number]
+    assert lineage.get("c2100") is None
+    assert "c7" in lineage.held_out
+    assert "c7" not in lineage.training
+    assert lineage.conversations().to_pylist() == sorted(talk.id for talk in talks)
+
+
+@pytest.mark.prove
+def test_one_conversation_of_a_hundred_thousand_is_shown_in_two_seconds(tmp_path: Path) -> None:
+    said = [Message("user", "Why? " * 40), Message("assistant", "It rained. " * 100)]
+    talks = (Conversation(f"{n:016x}", "forum", "", "", [], said, "x" * 1300) for n in range(10**5))
+    conversations.write(tmp_path / "data" / "chat" / "train.parquet", talks)
+    times = []
+    for number in [0, 54_321, 99_999]:
+        start = time.perf_counter()
+        told = show(tmp_path, f"{number:016x}").stdout
+        times.append(time.perf_counter() - start)
+        assert told.startswith(f"conversation {number:016x}\n")
+    assert min(times) < 2
+
+
+def test_a_damaged_file_of_conversations_is_named(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "chat" / "train.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PAR1 and no more")
+    done = show(tmp_path)
+    assert done.returncode == 2
+    assert "train.parquet: damaged, or not a file of conversations; delete it" in done.stderr
 
 
 def test_a_paragraph_leads_to_the_passages_that_take_from_it(folder: Path) -> None:
@@ -80,7 +134,7 @@ def test_a_dropped_record_says_who_dropped_it_and_why(folder: Path) -> None:
 
 
 def test_tokens_show_every_id_and_mark_the_answer_through_its_end(folder: Path) -> None:
-    conversation = next(iter(Lineage(folder / "data").training.values()))
+    conversation = first(folder)
     lines = show(folder, conversation.id, "--tokens").stdout.splitlines()
     learnt = [line.split(" + ")[1] for line in lines if " + " in line]
     assert ast.literal_eval(" ".join(learnt)) == conversation.messages[2].content + "<|im_end|>"

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,15 @@ from hypothesis import strategies as st
 from askback import conversations, files, tokens
 from askback.chat import Chat, add_chatml, render
 from askback.records import IGNORED, Conversation, Dropped, Message, TokenRow
-from stages.tokenize import TokenizeParams, exchange_ends, token_rows
+from askback.token_columns import Columns
+from stages.tokenize import (
+    AHEAD,
+    TokenizeParams,
+    exchange_ends,
+    portions,
+    talks_of,
+    token_rows,
+)
 from tests import small_tokenizers
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +49,22 @@ def rows(
     *talks: Sequence[Message], max_length: int = 1024, train_on: str = "answers"
 ) -> tuple[list[TokenRow | Dropped], list[str]]:
     params = TokenizeParams.model_validate({"max_length": max_length, "train_on": train_on})
-    cut: list[str] = []
-    numbered = [talk(number, messages) for number, messages in enumerate(talks)]
-    return list(token_rows(numbered, CHAT, params, cut)), cut
+    batches = [conversations.record_batch([talk(n, said)]) for n, said in enumerate(talks)]
+    made = list(token_rows(batches, CHAT, params))
+    found: list[TokenRow | Dropped] = []
+    for batch in made:
+        found += [*records(batch.rows), *batch.dropped]
+    return found, [name for batch in made for name in batch.cut]
+
+
+def records(part: Columns) -> list[TokenRow]:
+    """The rows one by one."""
+    ids, labels = part.input_ids.tolist(), part.labels.tolist()
+    edges = pairwise(part.edges.tolist())
+    return [
+        TokenRow(name, document, ids[start:end], labels[start:end])
+        for name, document, (start, end) in zip(part.ids, part.documents, edges, strict=True)
+    ]
 
 
 def length(*messages: Message) -> int:
@@ -99,7 +122,48 @@ def test_with_everything_a_lone_question_is_learned():
 def test_answers_in_a_row_belong_to_one_exchange():
     question, answer = EXCHANGE
     messages = [SYSTEM, question, answer, answer, question, answer, question]
-    assert exchange_ends(messages, [1, 2, 3, 4, 5, 6, 7]) == [4, 6]
+    roles = [message.role for message in messages]
+    assert exchange_ends(roles, [1, 2, 3, 4, 5, 6, 7]) == [4, 6]
+
+
+def test_conversations_keep_their_order_whether_they_are_kept_cut_or_dropped_together():
+    """In one batch; elsewhere each is one of its own."""
+    long, lone = [SYSTEM, *EXCHANGE * 9], [EXCHANGE[0]]
+    said = [EXCHANGE, lone, long, [SYSTEM, *EXCHANGE], [], long, EXCHANGE]
+    limit = length(SYSTEM, *EXCHANGE)
+    apart, cut = rows(*said, max_length=limit)
+    batch = conversations.record_batch([talk(n, messages) for n, messages in enumerate(said)])
+    params = TokenizeParams(max_length=limit, train_on="answers")
+    (together,) = token_rows([batch], CHAT, params)
+    assert records(together.rows) == [item for item in apart if isinstance(item, TokenRow)]
+    assert together.dropped == [item for item in apart if isinstance(item, Dropped)]
+    assert together.cut == cut == ["c2", "c5"]
+    assert [item.id for item in together.dropped] == ["c1", "c4"]
+
+
+def test_long_conversations_are_encoded_fewer_at_once():
+    said = [Message("user", "Why?"), Message("assistant", "It rained. " * 100_000)]
+    batch = conversations.record_batch([talk(number, said) for number in range(5)])
+    parts = list(portions([batch]))
+    assert [part.num_rows for part in parts] == [1] * 5
+    assert [name for part in parts for name in part["id"].to_pylist()] == batch["id"].to_pylist()
+    assert all(talks_of(part).contents == [message.content for message in said] for part in parts)
+    short = conversations.record_batch([talk(number, EXCHANGE) for number in range(500)])
+    assert [part.num_rows for part in portions([short])] == [500]
+
+
+def test_what_is_encoded_ahead_comes_in_its_order_and_not_far_ahead():
+    taken = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(20):
+            taken.append(number)
+            yield conversations.record_batch([talk(number, EXCHANGE * (1 + 37 * (number % 3)))])
+
+    params = TokenizeParams(max_length=10_000, train_on="answers")
+    for number, made in enumerate(token_rows(batches(), CHAT, params)):
+        assert made.rows.ids == [f"c{number}"]
+        assert len(taken) <= number + AHEAD
 
 
 messages = st.builds(

@@ -2,14 +2,17 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from askback import files, tokens
 from askback.chat import Chat
+from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.records import Message, TokenRow
 from stages import train
@@ -134,11 +137,21 @@ def test_a_run_says_how_often_it_shows_each_answer_and_warns_where_that_is_often
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ten rows have two answers: five questions each, over three epochs."""
-    rows = [row.row for row in tokens.rows(Path("tokens/train.arrow"))]
-    assert train.exposures(rows, epochs=3) == 15.0
-    train.tell_exposures(rows, epochs=3)
+    counts = tokens.Rows(Path("tokens/train.arrow")).counts
+    assert train.exposures(counts, epochs=3) == 15.0
+    train.tell_exposures(counts, epochs=3)
     told = capsys.readouterr().err
     assert "3 epochs show each answer 15 times" in told
     assert "warning: more than 6 times" in told
-    train.tell_exposures(rows[:2], epochs=6)
+    train.tell_exposures(replace(counts, rows=2), epochs=6)
     assert capsys.readouterr().err == "train: 6 epochs show each answer 6 times\n"
+
+
+def test_a_damaged_row_ends_the_run_by_name_when_it_is_met(workplace: Path) -> None:
+    path = Path("tokens/train.arrow")
+    damaged = bytearray(path.read_bytes())
+    ids = np.array(tokens.Rows(path)[3].ids, "int32").tobytes()
+    damaged[damaged.index(ids)] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"train\.arrow: row 4 is damaged; .*`dvc repro`"):
+        run()

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from askback import files
 from askback.errors import UserError
-from askback.params import Section, did_you_mean, known_keys
+from askback.params import Section, did_you_mean
 from askback.records import Dropped
 
 SMALL = 65536  # bytes; a longer file is no sidecar
@@ -91,7 +91,7 @@ def sidecar(book: Path) -> Sidecar:
         fault = error.errors(include_url=False, include_input=False)[0]
         key = str(fault["loc"][0]) if fault["loc"] else "the file"
         if fault["type"] == "extra_forbidden":
-            remedy = f"unknown key{did_you_mean(key, known_keys(Sidecar, ()))}"
+            remedy = f"unknown key{did_you_mean(key, Sidecar.model_fields)}"
         elif key == "language":
             remedy = "two letters of ISO 639-1, as en or fr"
         else:

@@ -56,7 +56,7 @@ def latin(raw: bytes, error: UnicodeDecodeError, where: str) -> str:
     if error.encoding != "utf-8":
         raise not_text(where)
     line = raw.count(b"\n", 0, error.start) + 1
-    refused = UserError(f"{where}:{line}: not UTF-8; save the book as UTF-8 text")
+    refused = UserError(f"{where}:{line}: not UTF-8; save it as UTF-8 text")
     high = bytes(byte for byte in raw if byte > 0x7F)
     if sum(map(len, SEQUENCES.findall(raw))) > 0.5 * len(high):
         raise refused  # most of it is UTF-8: the file is damaged, and a guess would spoil it
