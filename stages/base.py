@@ -19,6 +19,7 @@ from askback.ledger import Ledger
 from askback.model import Base
 from askback.params import Section, load
 from askback.stage import In, Out, run
+from askback.text_tokenizer import token_id
 from askback.tiny import TinyParams
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def pin(
 
 def add_chatml(tokenizer: Tokenizer) -> dict[str, int]:
     """Adds the ChatML tokens that `tokenizer` lacks; their ids."""
-    return {token: chat.token_id(tokenizer, token) for token in chat.add_chatml(tokenizer)}
+    return {token: token_id(tokenizer, token) for token in chat.add_chatml(tokenizer)}
 
 
 def tokenizer_settings(source: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from askback import charts, evaluation, files, mixture, tokens
+from askback import charts, evaluation, files, mixture
 from askback.charts import Point
 from askback.errors import UserError
 from askback.evaluation import Evaluation
@@ -25,9 +25,9 @@ from askback.params import Section, load
 from askback.records import Answer, Document, Passage
 from askback.spans import Span, spans
 from askback.stage import In, Out, run
+from askback.tokens import Rows
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from tokenizers import Tokenizer
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
@@ -139,17 +139,17 @@ def verdict(evaluated: Evaluation) -> str:
     )
 
 
-def examples(rows: "pa.Table", tokenizer: "Tokenizer", count: int) -> list[Example]:
-    """`count` of the rows, the same for the same table, with what is supervised in them."""
+def examples(rows: Rows, tokenizer: "Tokenizer", count: int) -> list[Example]:
+    """`count` of the rows, the same for the same rows, with what is supervised in them."""
     chosen = random.Random("report").sample(range(len(rows)), min(count, len(rows)))
     return [
         Example(
-            row["id"],
-            row["document"],
-            row["length"],
-            spans(tokenizer, row["input_ids"], row["labels"]),
+            row.id,
+            row.document,
+            len(row.input_ids),
+            spans(tokenizer, row.input_ids, row.labels),
         )
-        for row in rows.take(sorted(chosen)).to_pylist()
+        for row in map(rows.record, sorted(chosen))
     ]
 
 
@@ -242,8 +242,8 @@ def read_conversations(data: Path, tokenizer: Path, number: int, rule: int) -> d
     """What the page shows of the token rows."""
     from tokenizers import Tokenizer
 
-    train, validation = (tokens.read(data / "tokens" / f"{side}.arrow") for side in SIDES)
-    lengths = [length for side in (train, validation) for length in side["length"].to_pylist()]
+    train, validation = (Rows(data / "tokens" / f"{side}.arrow") for side in SIDES)
+    lengths = [length for side in (train, validation) for length in side.lengths.tolist()]
     known = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
     return {
         "conversations": charts.histogram(lengths, rule),

@@ -510,6 +510,20 @@ def test_a_set_of_the_hub_is_read_at_its_commit_by_its_splits_and_pinned_by_its_
     assert not (here.folder / "canary").exists()
 
 
+def test_tables_of_a_set_that_name_no_split_are_all_for_training_or_one_is_named(here):
+    snapshot = here.folder / "hub/hub/datasets--owner--talks/snapshots" / COMMIT
+    here.source("augmented/one.jsonl", chats(30))
+    here.source("augmented/two.jsonl", chats(30, "b"))
+    snapshot.parent.mkdir(parents=True)
+    (here.folder / "sources").rename(snapshot)
+    (here.folder / "sources").mkdir()
+    for path, kept in ((None, 60), ("augmented", 60), ("augmented/two.jsonl", 30)):
+        told = of_hub(here, path=path).stderr
+        done = of_hub(here, path=path, sha256=told.rpartition("sha256: ")[2].strip())
+        assert done.returncode == 0, done.stderr
+        assert len(here.talks) == kept
+
+
 def test_a_set_that_is_not_there_without_a_network_is_the_worlds_fault(here):
     done = of_hub(here)
     assert done.returncode == 3

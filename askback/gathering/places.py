@@ -12,6 +12,11 @@ from askback.gathering.source import FOLDER, Files, Transcript
 
 Named = tuple[str, Path]  # a file, and its name for people
 
+SPLIT = re.compile(
+    r"(?:^|[^a-z0-9])(?:train(?:ing)?|test(?:ing)?|val(?:id|idation)?|dev|eval(?:uation)?)"
+    r"(?:$|[^a-z0-9])",
+    re.IGNORECASE,
+)
 TEXTS = (".vtt", ".srt", ".txt")  # of transcripts
 
 
@@ -41,28 +46,46 @@ def listing(source: Files, folder: Path, path: str) -> list[Path]:
 
 def of_hub(source: Files, own: str | None) -> tuple[list[Named], list[Named]]:
     """The same of a data set at its commit."""
-    assert source.hub
-    assert source.revision
     splits = [source.split, own] if own else [source.split]
-    below = f"{source.path}/" if source.path else ""
-    patterns = [f"{below}*{split}*{suffix}" for split in splits for suffix in tables.SUFFIXES]
-    root = hub.snapshot(source.hub, source.revision, patterns, key(source), "dataset")
-    sides = [of_split(source, root, split) for split in splits]
+    sides = [of_split(source, split) for split in splits]
     refuse_other_bytes(source, [path for side in sides for _, path in side])
     return sides[0], sides[1] if own else []
 
 
-def of_split(source: Files, root: Path, split: str) -> list[Named]:
-    """The files of a data set that have the split's name in theirs."""
-    word = re.compile(rf"(?:^|[^a-z0-9]){re.escape(split)}(?:$|[^a-z0-9])", re.IGNORECASE)
-    known = tables.find(root / (source.path or ""))
-    chosen = [path for path in known if word.search(path.relative_to(root).as_posix())]
+def of_split(source: Files, split: str) -> list[Named]:
+    """The files of a data set that have the split's name in theirs.
+
+    Where none is named as any split all are of `train`, and a file that `path` names is what it is.
+    """
+    assert source.hub
+    below = f"{source.path}/*" if source.path else "*"
+    known = downloaded(source, [f"{below}{split}*{suffix}" for suffix in tables.SUFFIXES])
+    chosen = [(name, path) for name, path in known if names(split, name) or name == source.path]
+    if not chosen and split == "train":
+        known = downloaded(source, [f"{below}{suffix}" for suffix in tables.SUFFIXES])
+        chosen = [] if any(SPLIT.search(name) for name, _ in known) else known
     if not chosen:
         raise UserError(
             f"params.yaml: {key(source)}: {source.hub} has no table with {split} in its name; name "
-            "its split, or a folder in it as path"
+            "its split, or a file or folder in it as path"
         )
-    return [(f"{source.hub}/{name}", path) for name, path in named(chosen, root)]
+    return [(f"{source.hub}/{name}", path) for name, path in chosen]
+
+
+def downloaded(source: Files, patterns: list[str]) -> list[Named]:
+    """The tables of a data set that fit the patterns, or that its path names."""
+    assert source.hub
+    assert source.revision
+    wanted = [*patterns, source.path] if source.path else patterns
+    root = hub.snapshot(source.hub, source.revision, wanted, key(source), "dataset")
+    place = root / (source.path or "")
+    return named(tables.find(place), root) if place.exists() else []
+
+
+def names(split: str, name: str) -> bool:
+    """Whether a file's name has the split as a word in it."""
+    word = rf"(?:^|[^a-z0-9]){re.escape(split)}(?:$|[^a-z0-9])"
+    return re.search(word, name, re.IGNORECASE) is not None
 
 
 def refuse_other_bytes(source: Files, chosen: Sequence[Path]) -> None:
