@@ -21,6 +21,7 @@ WHOLE = Wish()
         ([100, 900, 900], [WHOLE, Wish(0.25), Wish(0.25)], [100, 50, 50]),
         ([100, 50], [WHOLE, Wish(0.5)], [100, 50]),  # there is no more
         ([100, 50, 900], [WHOLE, Wish(0.5), Wish(0.25)], [100, 50, 50]),  # a quarter of 200
+        ([11, 1, 5], [WHOLE, Wish(0.25), Wish(0.25)], [11, 1, 4]),  # nor more than a quarter of 16
         ([100, 900], [Wish(0.5), Wish(0.5)], [100, 100]),
         ([100, 900], [Wish(0.1), Wish(0.9)], [100, 900]),
         ([100, 90], [Wish(0.1), Wish(0.9)], [10, 90]),

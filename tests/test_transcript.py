@@ -396,4 +396,4 @@ def test_a_long_episode_takes_time_in_its_length() -> None:
         return time.process_time() - start
 
     longer, shorter = (min(map(seconds, [length] * 3)) for length in (80_000, 20_000))
-    assert longer < 10 * shorter + 0.2
+    assert longer < 10 * shorter + 1

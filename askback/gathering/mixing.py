@@ -56,7 +56,7 @@ def quotas(sizes: Sequence[float], wishes: Sequence[Wish]) -> list[float]:
         lacking = {n for n, share in shares.items() if share * total > sizes[n] * (1 + ALMOST)}
         if not lacking:
             return [shares[n] * total if n in shares else size for n, size in enumerate(sizes)]
-        short |= lacking
+        short.add(min(lacking, key=lambda n: sizes[n] / shares[n]))  # the mix grows smaller by it
 
 
 def mix(sizes: Sequence[float], shares: Mapping[int, float], whole: float) -> float:
