@@ -103,9 +103,9 @@ def test_what_another_try_may_mend_is_a_call_error(
 ) -> None:
     start = time.monotonic()
     with after(tmp_path, kind) as endpoint, pytest.raises((CallError, ValueError)) as failed:
-        call(endpoint, timeout=0.5)
+        call(endpoint, timeout=1.5)
     assert told in str(failed.value)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 6
     if isinstance(failed.value, CallError):
         assert (failed.value.charged, failed.value.overloaded) == (charged, overloaded)
 
