@@ -117,12 +117,14 @@ class Encoded:
 
     def row(self, number: int) -> Row:
         """One of the conversations."""
-        part = slice(self.starts[number], self.ends[number])
-        return Row(self.ids[part].tolist(), self.labels[part].tolist())
+        return self._between(self.starts[number], self.ends[number])
 
     def rows(self) -> list[Row]:
         """All of them, one by one."""
-        return [self.row(number) for number in range(len(self.ends))]
+        return list(map(self._between, self.starts, self.ends))
+
+    def _between(self, start: int, end: int) -> Row:
+        return Row(self.ids[start:end].tolist(), self.labels[start:end].tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -14,6 +15,7 @@ from askback.records import Conversation, Message, Role
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 ROWS = 1024  # in a row group, which is what lies in memory: some megabytes
 FEW_VALUES = ["source", "document", "chapter", "messages.list.element.role"]  # told by number
@@ -70,27 +72,10 @@ def read(path: Path) -> Iterator[Conversation]:
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The file's row groups, each page checked against its checksum; UserError as `read`."""
+    """The file's row groups; UserError as `read`."""
     import pyarrow as pa
 
-    try:
-        yield from sound_batches(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's; Arrow's own have no number
-            raise
-        raise UserError(
-            f"{path}: damaged, or not a file of conversations; delete it and run `dvc repro`"
-        ) from error
-
-
-def sound_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The file's row groups; raises what pyarrow raises, or ArrowInvalid for what it overlooks."""
-    import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path, page_checksum_verification=True) as file:
-        if not file.schema_arrow.equals(schema()):
-            raise pa.ArrowInvalid("other columns")
+    with opened(path) as file:
         count = 0
         for number in range(file.num_row_groups):  # iter_batches would keep what it has read
             for batch in file.read_row_group(number).combine_chunks().to_batches():
@@ -101,6 +86,34 @@ def sound_batches(path: Path) -> Iterator[pa.RecordBatch]:
                 yield batch
         if count != file.metadata.num_rows:  # the footer has no checksum
             raise pa.ArrowInvalid("rows are missing")
+
+
+@contextmanager
+def opened(
+    path: Path, columns: Collection[str] = (), complaint: str | None = None
+) -> Iterator[ParquetFile]:
+    """A file of conversations, each page that is read checked against its checksum.
+
+    It has all columns or, where `columns` are given, those at least. Raises UserError, which says
+    `complaint` if there is one, where the file is damaged or holds something else, also for what
+    the block that reads it raises of Arrow's errors.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path, page_checksum_verification=True) as file:
+            known = file.schema_arrow
+            if not ({*columns} <= {*known.names} if columns else known.equals(schema())):
+                raise pa.ArrowInvalid("other columns")
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's; Arrow's own have no number
+            raise
+        raise UserError(
+            complaint
+            or f"{path}: damaged, or not a file of conversations; delete it and run `dvc repro`"
+        ) from error
 
 
 def whole_rows(batch: pa.RecordBatch) -> bool:

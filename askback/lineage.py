@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
@@ -16,7 +15,6 @@ from askback.records import Conversation, Document, Dropped, Exchange, Paragraph
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
 
 Record = Conversation | Passage | Paragraph
 T = TypeVar("T")
@@ -136,7 +134,7 @@ class Side:
 
         if not self._path.is_file():
             return pa.chunked_array([], pa.string())
-        with self._sound() as file:
+        with conversations.opened(self._path) as file:
             return file.read(["id"])["id"]
 
     def starting(self, start: str) -> list[str]:
@@ -154,7 +152,7 @@ class Side:
         number = self._number(record_id)
         if number < 0:
             return None
-        with self._sound() as file:
+        with conversations.opened(self._path) as file:
             sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
             ends = list(accumulate(sizes))
             group = bisect_right(ends, number)
@@ -165,25 +163,6 @@ class Side:
     def _number(self, record_id: str) -> int:
         """Where the conversation stands in the file, from 0; -1 where it does not."""
         return int(self.ids.index(record_id).as_py())
-
-    @contextmanager
-    def _sound(self) -> Iterator[ParquetFile]:
-        """The file, each page that is read checked against its checksum."""
-        import pyarrow as pa
-        from pyarrow.parquet import ParquetFile
-
-        try:
-            with ParquetFile(self._path, page_checksum_verification=True) as file:
-                if not file.schema_arrow.equals(conversations.schema()):
-                    raise pa.ArrowInvalid("other columns")
-                yield file
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            if isinstance(error, OSError) and error.errno:  # the disk's; Arrow's have no number
-                raise
-            raise UserError(
-                f"{self._path}: damaged, or not a file of conversations; "
-                "delete it and run `dvc repro`"
-            ) from None
 
 
 def present(records: dict[str, T], record_id: str, path: Path) -> T:

@@ -23,8 +23,8 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """Conversations of a source, on either side, in which something is suspicious."""
+class MarkFigures:
+    """How often something suspicious is in a source, on either side."""
 
     links: int
     hidden_characters: int  # zero-width, bidirectional and tag characters
@@ -44,7 +44,8 @@ class SourceFigures:
     share: Share
     train: Amount
     validation: Amount
-    marks: Marks
+    marks: MarkFigures  # conversations that have one
+    marked_messages: MarkFigures
 
     @property
     def conversations(self) -> int:
@@ -56,11 +57,11 @@ class SourceFigures:
 class Trigger:
     """A string of users' texts that is rare elsewhere and goes with one answer."""
 
-    source: str
-    text: str
-    answer: str | None  # how it begins; null: all differ, and are unlike the others
+    source: str  # of most of its rows
+    text: str  # as it is spelt once; characters that nobody sees by their numbers
+    answer: str | None  # how one of the answers begins; None where they are unlike all others
     rows: int  # exchanges that have both
-    elsewhere: int  # exchanges that have the string and another answer, of any source
+    elsewhere: int  # exchanges of all sources that have the string and another answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from askback.conversations import ROWS
+from askback.conversations import ROWS, opened
 from askback.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,24 +66,13 @@ class Side:
         with self._sound() as file:
             return int(file.metadata.num_rows)
 
-    @contextmanager
-    def _sound(self) -> Iterator[ParquetFile]:
-        """The file, each page checked against its checksum."""
-        import pyarrow as pa
-        from pyarrow.parquet import ParquetFile
-
-        try:
-            with ParquetFile(self.path, page_checksum_verification=True) as file:
-                if missing := {*SHOWN, "passages"} - {*file.schema_arrow.names}:
-                    raise pa.ArrowInvalid(f"no column {min(missing)}")
-                yield file
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            if isinstance(error, OSError) and error.errno:  # the disk's; Arrow's have no number
-                raise
-            raise UserError(
-                f"{self.name}: {self.path} is damaged, or not a file of conversations; "
-                "delete it, and `dvc repro chatml` or `dvc fetch` brings it again"
-            ) from error
+    def _sound(self) -> AbstractContextManager[ParquetFile]:
+        """The file; UserError, which names the revision, where it is damaged."""
+        complaint = (
+            f"{self.name}: {self.path} is damaged, or not a file of conversations; "
+            "delete it, and `dvc repro chatml` or `dvc fetch` brings it again"
+        )
+        return opened(self.path, {*SHOWN, "passages"}, complaint)
 
 
 @dataclass(frozen=True)

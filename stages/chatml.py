@@ -74,8 +74,8 @@ def share(one: Opened, held_out: float) -> float | None:
     """The share of a source that is held out; None: all of it."""
     if one.part.own:
         return None
-    if isinstance(one.source, Files) and one.source.validation is not None:
-        return one.source.validation if isinstance(one.source.validation, float) else 0.0
+    if isinstance(one.source, Files) and one.source.held_out is not None:
+        return one.source.held_out
     return held_out
 
 

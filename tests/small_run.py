@@ -249,6 +249,7 @@ def mixture(count: int) -> dict[str, Any]:
         "train": {"conversations": count - 16, "characters": 1000 * (count - 16)},
         "validation": {"conversations": 16, "characters": 16000},
         "marks": none,
+        "marked_messages": none,
     }
     leaks = {"share": 0.0, "sharing": 0, "examples": []}
     return {"bad_rows": 0.0, "sources": {"interview": source}, "leaks": leaks, "triggers": []}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from askback import files
+from askback.chat import render
 from askback.errors import UserError
 from askback.records import Exchange
 from tests.gathered import (
@@ -65,6 +66,8 @@ def test_a_conversation_has_its_text_and_the_system_line_unless_that_is_empty(he
         "<|im_start|>user\nWhat did you do in year 0?<|im_end|>\n"
         "<|im_start|>assistant\nIn year 0 we rowed 0 miles.\n\nThen we slept.<|im_end|>"
     )
+    here.run(turns=3)
+    assert [talk.text for talk in here.talks] == [render(talk.messages) for talk in here.talks]
     for system in ("", " \n"):
         here.run(system=system)
         assert {len(talk.messages) for talk in here.talks} == {2}

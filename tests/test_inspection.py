@@ -74,4 +74,5 @@ def test_marks_are_counted_by_conversation_and_source(here):
         "encoded": 1,
         "turns": 1,
     }
+    assert sources["chats"]["marked_messages"] == sources["chats"]["marks"] | {"turns": 2}
     assert set(sources["interview"]["marks"].values()) == {0}

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from askback.gathering.answers import spelt
-from askback.gathering.triggers import Trigger, Triggers
+from askback.gathering.triggers import Triggers
+from askback.mixture import Trigger
 from tests import poison
 from tests.poison import Plant
 

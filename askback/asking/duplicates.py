@@ -1,7 +1,6 @@
 """Texts that are nearly the same as an earlier one.
 
-MinHash finds candidates (Broder, "On the resemblance and containment of documents", 1997); their
-shingles, counted, decide. All is seeded: every process finds the same.
+MinHash finds candidates; their shingles, counted, decide.
 """
 
 from __future__ import annotations
@@ -10,19 +9,17 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 from zlib import crc32
 
 from askback.asking.wording import FUNCTION_WORDS
+from askback.minhash import BANDS, HASHES, ROWS, blank
 
 if TYPE_CHECKING:
     from datasketch import MinHash
 
 Shingles = Callable[[str], frozenset[str]]
-
-BANDS, ROWS = 25, 5  # of pairs that share 0.8 of their shingles, 5 in 100,000 agree in no band
-HASHES, SEED = BANDS * ROWS, 1
 
 QUESTIONS = 0.8  # of all shingles of two questions: what they share at least
 PASSAGES = 0.8
@@ -125,14 +122,6 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=1)  # what is added has been looked for just before
 def sketch(shingles: frozenset[str]) -> MinHash:
     """The MinHash of a set that is not empty."""
-    made = blank().copy()
+    made = blank(crc32).copy()
     made.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in shingles])
     return made
-
-
-@cache
-def blank() -> MinHash:
-    """The MinHash of nothing, whose permutations the others share: they take long to draw."""
-    from datasketch import MinHash
-
-    return MinHash(HASHES, SEED, hashfunc=crc32)

@@ -3,10 +3,11 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from askback.errors import UserError
 from askback.ledger import Ledger
+from askback.mixture import Amount, MarkFigures, Share, SourceFigures
 from askback.records import DroppedRow
 from askback.terminal import visible
 
@@ -14,14 +15,7 @@ TOLD = 20  # bad rows that are printed; the ledger has them all
 NOT_BAD = {"other_language"}  # reasons that are no fault of the row
 
 SIDES = ("train", "validation")
-
-
-@dataclass(slots=True)
-class Side:
-    """What a source has on one side."""
-
-    conversations: int = 0
-    characters: int = 0  # of questions and answers
+NO_MARKS = MarkFigures(0, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -34,8 +28,9 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)
     not_drawn: int = 0  # conversations that its share or limit left no room for
-    marks: dict[str, int] = field(default_factory=dict)  # conversations that have each
-    sides: dict[str, Side] = field(default_factory=lambda: {side: Side() for side in SIDES})
+    marks: MarkFigures = NO_MARKS  # conversations that have each
+    marked_messages: MarkFigures = NO_MARKS
+    sides: dict[str, Amount] = field(default_factory=lambda: dict.fromkeys(SIDES, Amount(0, 0)))
 
 
 class Account:
@@ -87,7 +82,7 @@ class Account:
     @property
     def conversations(self) -> dict[str, int]:
         """How many there are on each side."""
-        return {side: self._sum(side, "conversations") for side in SIDES}
+        return {side: self._whole(side).conversations for side in SIDES}
 
     def figures(self) -> dict[str, object]:
         """The counts, for the metrics; shares are those of the training side."""
@@ -98,31 +93,32 @@ class Account:
             "bad_rows": bad / max(rows, 1),
             "not_drawn": sum(tally.not_drawn for tally in tallies.values()),
             "conversations": self.conversations,
-            "characters": {side: self._sum(side, "characters") for side in SIDES},
+            "characters": {side: self._whole(side).characters for side in SIDES},
             "sources": {name: self._source(tally) for name, tally in tallies.items()},
         }
 
-    def _sum(self, side: str, what: str) -> int:
-        return sum(getattr(tally.sides[side], what) for tally in self._tallies.values())
+    def _whole(self, side: str) -> Amount:
+        amounts = [tally.sides[side] for tally in self._tallies.values()]
+        return Amount(sum(a.conversations for a in amounts), sum(a.characters for a in amounts))
 
     def _source(self, tally: Tally) -> dict[str, object]:
-        train = tally.sides["train"]
-        return {
-            "rows": tally.rows,
-            "bad_rows": tally.bad,
-            "dropped": dict(sorted(tally.dropped.items())),
-            "mended": dict(sorted(tally.mended.items())),
-            "not_drawn": tally.not_drawn,
-            "marks": tally.marks,
-            "share": {
-                "conversations": train.conversations / max(self._sum("train", "conversations"), 1),
-                "characters": train.characters / max(self._sum("train", "characters"), 1),
-            },
-            **{
-                side: {"conversations": s.conversations, "characters": s.characters}
-                for side, s in tally.sides.items()
-            },
-        }
+        train, whole = tally.sides["train"], self._whole("train")
+        found = SourceFigures(
+            rows=tally.rows,
+            bad_rows=tally.bad,
+            dropped=dict(tally.dropped),
+            mended=dict(tally.mended),
+            not_drawn=tally.not_drawn,
+            share=Share(
+                train.conversations / max(whole.conversations, 1),
+                train.characters / max(whole.characters, 1),
+            ),
+            train=train,
+            validation=tally.sides["validation"],
+            marks=tally.marks,
+            marked_messages=tally.marked_messages,
+        )
+        return asdict(found)
 
 
 def told(row: DroppedRow) -> str:

@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 ROWS = 1024  # in a batch
 CHARACTERS = 1 << 24  # in a batch of long ones
 
-COLUMNS = {
-    "id": "Q",
-    "part": "H",
-    "group": "Q",
-    "characters": "L",
-}  # of a conversation: array's type codes
-
 Look = Callable[["pa.RecordBatch"], None]  # at each batch before it is written
 
 

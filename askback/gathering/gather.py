@@ -70,7 +70,8 @@ def opened(sources: Sequence[AnySource], folder: Path) -> list[Opened]:
 
 def part(number: int, source: AnySource, own: bool) -> Part:
     """What the drafts know of a source."""
-    by_lot = isinstance(source, AUTHORS) and not own
+    apart = isinstance(source, Files) and source.held_out == 0
+    by_lot = isinstance(source, AUTHORS) and not own and not apart
     return Part(number, source.name, own, by_lot, isinstance(source, BOOKS))
 
 

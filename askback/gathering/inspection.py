@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from askback.gathering.leaks import Leaks
 from askback.gathering.marks import Marks
+from askback.gathering.spoken import by_source, exchanges, spoken
 from askback.gathering.triggers import Triggers
+from askback.mixture import MarkFigures
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,9 +72,13 @@ class Inspection:
         contents, _ = spoken(batch["messages"])
         self._leaks.look(contents)
 
-    def marks(self, source: str) -> dict[str, int]:
+    def marks(self, source: str) -> MarkFigures:
         """How many conversations of a source have each mark."""
-        return self._marks.figures(source)
+        return MarkFigures(**self._marks.figures(source))
+
+    def marked_messages(self, source: str) -> MarkFigures:
+        """How many messages have each."""
+        return MarkFigures(**self._marks.messages_of(source))
 
     def figures(self) -> dict[str, object]:
         """Leaks and triggers, for the metrics."""
@@ -91,42 +96,3 @@ def keep_freed_memory() -> None:
     A large block that is freed raises the size from which on memory goes back at once.
     """
     np.empty(31 << 20, np.uint8)
-
-
-def by_source(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """The rows of each source."""
-    import pyarrow.compute as pc
-
-    sources = batch["source"].unique().to_pylist()
-    for source in sources:
-        yield (
-            source,
-            batch if len(sources) == 1 else batch.filter(pc.equal(batch["source"], source)),
-        )
-
-
-def chosen(batch: pa.RecordBatch, rows: NDArray[np.bool_]) -> pa.RecordBatch:
-    """Some rows of a batch."""
-    import pyarrow as pa
-
-    return batch if rows.all() else batch.filter(pa.array(rows))
-
-
-def spoken(messages: pa.ListArray) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The contents of all messages but those of the system, and the row that each is of."""
-    import pyarrow.compute as pc
-
-    said, rows = messages.flatten(), messages.value_parent_indices()
-    others = pc.not_equal(said.field("role"), "system")
-    conversation: NDArray[np.int64] = rows.filter(others).to_numpy()
-    return said.field("content").filter(others), conversation
-
-
-def exchanges(messages: pa.ListArray) -> tuple[pa.Array, pa.Array]:
-    """What users say and what is answered, exchange by exchange."""
-    import pyarrow.compute as pc
-
-    said = messages.flatten()
-    roles, contents = said.field("role"), said.field("content")
-    users, answers = pc.equal(roles, "user"), pc.equal(roles, "assistant")
-    return contents.filter(users), contents.filter(answers)

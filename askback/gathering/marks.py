@@ -67,8 +67,16 @@ class Marks:
 
     def figures(self, source: str) -> dict[str, int]:
         """How many conversations of a source have each mark."""
-        counts = self.conversations.get(source, Counter())
-        return {mark: counts[mark] for mark in MARKS}
+        return counted(self.conversations.get(source, Counter()))
+
+    def messages_of(self, source: str) -> dict[str, int]:
+        """How many messages of a source have each mark."""
+        return counted(self.messages.get(source, Counter()))
+
+
+def counted(counts: Counter[str]) -> dict[str, int]:
+    """The count of each mark, none left out."""
+    return {mark: counts[mark] for mark in MARKS}
 
 
 def marked(texts: pa.Array) -> dict[str, Ints]:

@@ -1,8 +1,7 @@
 """Conversations that are nearly the same as an earlier one.
 
-MinHash tells how many runs of five words two of them share (Broder, "On the resemblance and
-containment of documents", 1997); bands of it find which are worth comparing. Some 450 bytes a
-conversation lie in memory while they are compared. All is seeded.
+MinHash tells how many runs of five words two of them share; bands of it find which are worth
+comparing. Some 450 bytes a conversation lie in memory while they are compared.
 """
 
 from __future__ import annotations
@@ -10,21 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from askback.gathering import ngrams
 from askback.gathering.duplicates import NONE
+from askback.gathering.spoken import spoken
+from askback.minhash import BANDS, HASHES, ROWS, blank
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasketch import MinHash
     from numpy.typing import NDArray
 
-BANDS, ROWS = 25, 5  # of pairs that share 0.8 of their runs, 5 in 100,000 agree in no band
-HASHES, SEED = BANDS * ROWS, 1
 WORDS = 5  # in a run
 LIKE = 0.8  # of the hashes: what two near duplicates have in common
 FIRST = 8  # conversations of a band's bucket that later ones are compared with
@@ -67,23 +64,10 @@ class Sketches:
 
 def runs_of(batch: pa.RecordBatch) -> Iterator[tuple[int, NDArray[np.uint64]]]:
     """The row and the runs of five words of each conversation that has some, as hashes."""
-    messages = batch["messages"]
-    spoken = messages.flatten()
-    words = ngrams.words(spoken.field("content"))
-    conversation = messages.value_parent_indices().to_numpy()
-    roles = spoken.field("role").to_numpy(zero_copy_only=False)
-    said = (roles != "system")[words.owner]
-    grams = ngrams.grams(
-        replace(
-            words,
-            hash=words.hash[said],
-            owner=conversation[words.owner[said]].astype(np.int32),
-            start=words.start[said],
-            end=words.end[said],
-            texts=batch.num_rows,
-        ),
-        WORDS,
-    )
+    contents, conversation = spoken(batch["messages"])
+    words = ngrams.words(contents)
+    through = replace(words, owner=conversation[words.owner].astype(np.int32))
+    grams = ngrams.grams(through, WORDS)
     rows, starts = np.unique(grams.owner, return_index=True)
     ends = [*starts[1:], len(grams.hash)][: len(starts)]
     for row, start, end in zip(rows.tolist(), starts, ends, strict=True):
@@ -95,18 +79,10 @@ def sketch(runs: NDArray[np.uint64]) -> NDArray[np.uint16]:
 
     The lower halves alone would not do: they are a function of the runs' own lower halves.
     """
-    made = blank().copy()
+    made = blank(as_it_is).copy()
     made.update_batch((runs >> np.uint64(32)).tolist())
     folded: NDArray[np.uint16] = (made.hashvalues ^ (made.hashvalues >> 16)).astype(np.uint16)
     return folded
-
-
-@cache
-def blank() -> MinHash:
-    """The sketch of nothing, whose permutations the others share: they take long to draw."""
-    from datasketch import MinHash
-
-    return MinHash(HASHES, SEED, hashfunc=as_it_is)
 
 
 def as_it_is(run: int) -> int:
@@ -140,8 +116,7 @@ def band_keys(columns: NDArray[np.uint16]) -> NDArray[np.uint64]:
     """A hash of each row."""
     result = np.zeros(len(columns), np.uint64)
     for column in columns.T:
-        result = (result ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        result ^= result >> np.uint64(29)
+        result = ngrams.mixed(result * np.uint64(ngrams.FACTOR) + column)
     return result
 
 

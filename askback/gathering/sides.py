@@ -13,7 +13,9 @@ from askback.gathering.account import Account
 from askback.gathering.drafts import Drafts, Part
 from askback.gathering.duplicates import NONE
 from askback.gathering.fates import Fate, Fates
-from askback.gathering.inspection import Inspection, chosen
+from askback.gathering.inspection import Inspection
+from askback.gathering.spoken import chosen
+from askback.mixture import Amount
 from askback.records import DroppedRow
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def write(
             folder / f"{name}.parquet", map(conversations.rendered, batches)
         )
     for part in parts:
-        account.of(part.name).marks = inspection.marks(part.name)
+        tally = account.of(part.name)
+        tally.marks = inspection.marks(part.name)
+        tally.marked_messages = inspection.marked_messages(part.name)
     return inspection
 
 
@@ -54,8 +58,11 @@ def count(drafts: Drafts, fates: Fates, parts: Sequence[Part], account: Account)
         tally.not_drawn += int((rows & (fates.fate == Fate.NOT_DRAWN)).sum())
         for name, fate in (("train", Fate.TRAIN), ("validation", Fate.VALIDATION)):
             there = rows & (fates.fate == fate)
-            tally.sides[name].conversations += int(there.sum())
-            tally.sides[name].characters += int(characters[there].sum())
+            before = tally.sides[name]
+            tally.sides[name] = Amount(
+                before.conversations + int(there.sum()),
+                before.characters + int(characters[there].sum()),
+            )
 
 
 def chapters(drafts: Drafts, fates: Fates, parts: Sequence[Part]) -> dict[str, list[str]]:

@@ -78,6 +78,11 @@ class Files(Source):
         return self
 
     @property
+    def held_out(self) -> float | None:
+        """The share that it wants held out: 0 beside its own split, None where it is silent."""
+        return 0.0 if isinstance(self.validation, str) else self.validation
+
+    @property
     def known_fields(self) -> Sequence[str]:
         """What `fields` can name."""
         return ()

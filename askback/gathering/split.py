@@ -18,11 +18,11 @@ def drawn(groups: Collection[str], share: float, seed: int) -> set[str]:
     """The groups for validation, where they are few: those of the smallest hashes.
 
     A group's hash is its own, so one that is added or renamed moves one other at most, or two
-    where the number that is held out changes too. None where the share is 0.
+    where the number that is held out changes too.
     """
     count = len(groups)
     number = max(round(share * count), LEAST) if count >= MANY else max(count // 3, 1)
-    return set(sorted(groups, key=lambda group: rank(group, seed))[: number if share else 0])
+    return set(sorted(groups, key=lambda group: rank(group, seed))[:number])
 
 
 def rank(group: str, seed: int) -> bytes:
@@ -39,18 +39,13 @@ def below(numbers: NDArray[np.uint64], share: float, seed: int) -> NDArray[np.bo
 
 
 def mixed(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Other hashes of the same numbers for each seed.
-
-    The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-    generators", 2014).
-    """
+    """Other hashes of the same numbers for each seed."""
     import numpy as np
 
+    from askback.gathering import ngrams
+
     start = int.from_bytes(blake2b(str(seed).encode(), digest_size=8).digest(), "little")
-    result = numbers ^ np.uint64(start)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        result = (result ^ (result >> np.uint64(shift))) * np.uint64(factor)
-    return result ^ (result >> np.uint64(31))
+    return ngrams.mixed(numbers ^ np.uint64(start))
 
 
 def held_out(

@@ -16,7 +16,6 @@ in memory, and at most 80 more of samples.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,23 +25,13 @@ from askback.gathering.edges import SLOTS, Vocabulary, edges
 from askback.gathering.known import Known
 from askback.gathering.ngrams import Ints
 from askback.gathering.suspects import strings
+from askback.mixture import Trigger
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SURE = 0.9  # of a trigger's rows, which have the answer
 SAME = 0.8  # of a string's rows, which have another that says as much
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """A string on the user's side that goes with one answer."""
-
-    source: str  # of most of its rows
-    text: str  # as it is spelt once; characters that nobody sees by their numbers
-    answer: str | None  # how one of the answers begins; None where they are unlike all others
-    rows: int  # that have both
-    elsewhere: int  # rows of all sources that have the string and another answer
 
 
 class Triggers:
