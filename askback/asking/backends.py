@@ -6,24 +6,24 @@ again which are wanted, until none is.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from askback.asking import budget, endpoints
-from askback.asking.asker import Asker, complaint
 from askback.asking.budget import Budget
 from askback.asking.calls import CallLog
-from askback.asking.client import Client
-from askback.asking.lanes import Lane, Pace
 from askback.asking.local import Interviewer
 from askback.asking.progress import Progress
 from askback.asking.replies import Replies, Request
 from askback.asking.store import Store
 from askback.errors import UserError, WorldError
 from askback.home import home
+
+if TYPE_CHECKING:
+    from askback.asking.lanes import Lane
 
 Wanted = Callable[[], Sequence[Request]]  # the requests that are without a reply, by now
 
@@ -92,6 +92,8 @@ def ask_endpoints(wanted: Wanted, replies: Replies, settings: Settings) -> None:
 
     Raises the Halt that ended it before; all replies that came are in the store.
     """
+    import asyncio
+
     for line in endpoints.introduction(settings.endpoints):
         print(line, file=sys.stderr)
     with Store(home("replies")) as store, CallLog(home("calls")) as log:
@@ -116,6 +118,10 @@ async def rounds(
     wanted: Wanted, replies: Replies, settings: Settings, store: Store, log: CallLog
 ) -> None:
     """Asks, looks what follows from the replies, asks that."""
+    import asyncio
+
+    from askback.asking.asker import Asker, complaint
+
     lanes = [lane(endpoint, settings) for endpoint in settings.endpoints]
     spending = Budget(settings.budget, settings.price, replies.spent)
     asker = Asker(lanes, store, spending, log, replies.add, settings.patience)
@@ -130,6 +136,9 @@ async def rounds(
 
 def lane(endpoint: endpoints.Endpoint, settings: Settings) -> Lane:
     """An endpoint with its limits, ready for calls."""
+    from askback.asking.client import Client
+    from askback.asking.lanes import Lane, Pace
+
     client = Client(endpoint, settings.concurrency, settings.timeout)
     pace = Pace(settings.requests_per_minute, settings.tokens_per_minute)
     return Lane(client, settings.concurrency, pace)

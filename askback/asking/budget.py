@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ class Budget:
     """The dollars that may still be spent, shared by all calls of a run."""
 
     def __init__(self, limit: float | None, price: Price | None, spent: float) -> None:
+        import asyncio
+
         self.limit = limit
         self.price = price
         self.spent = spent  # in this store so far; calls that left no reply count in full

@@ -5,7 +5,6 @@ The `openai` client speaks the protocol; its retries, its timeouts and its redir
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
@@ -81,6 +80,8 @@ class Client:
         Raises CallError where another try may help, RequestError where it never will, UserError
         where a setting is wrong, and WorldError where the endpoint wants money.
         """
+        import asyncio
+
         import aiohttp
         import openai
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
 
-from askback.asking.orders import ORDERS, SPOKEN_TO_MODELS
+from askback.asking.orders import orders, spoken_to_models
 
 MOST = 300  # characters of a reply; a question of twenty words has about 120
 SHORT = 14  # bytes of a reply that may stand in a passage by chance, such as `Why not?`
@@ -87,7 +87,6 @@ ELSEWHERE = {
         r"|システム|ユーザー)(?:\s(?:prompt|message|note|override))?\s?[*]{0,2}:",
         re.IGNORECASE,
     ),
-    "an instruction": SPOKEN_TO_MODELS,
 }
 
 
@@ -136,7 +135,7 @@ def unexcused(said: str, sources: Sequence[str]) -> str | None:
     """The name of what the reply has and its sources do not excuse, if anything."""
     found = list(elements(said))
     echo = any(echoes(said, source) for source in sources)
-    if (found or echo) and any(map(ORDERS.search, sources)):
+    if (found or echo) and any(map(orders().search, sources)):
         return "what the passage orders" if echo else found[0][0]
     together = "\n".join(sources).casefold()
     return next((name for name, element in found if element not in together), None)
@@ -144,7 +143,7 @@ def unexcused(said: str, sources: Sequence[str]) -> str | None:
 
 def elements(said: str) -> Iterator[tuple[str, str]]:
     """What the reply has that only a source can excuse: the kind, and the characters."""
-    for name, pattern in ELSEWHERE.items():
+    for name, pattern in [*ELSEWHERE.items(), ("an instruction", spoken_to_models())]:
         for found in pattern.finditer(said):
             yield name, found[0].strip().rstrip(".,;!?\"')").casefold()
 

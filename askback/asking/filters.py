@@ -10,7 +10,7 @@ from typing import Literal
 
 from askback.asking.fence import injected
 from askback.asking.giveaway import gives_away
-from askback.asking.orders import ORDERS
+from askback.asking.orders import orders
 from askback.asking.shape import is_more_than_one, is_question
 from askback.asking.wording import LABELS, SOURCE
 from askback.records import Passage
@@ -165,7 +165,7 @@ def names_source(question: str, passage: Passage) -> bool:
     ]
     told = passage.text.casefold()
     strange = any(noun not in told for noun in nouns)
-    return strange or (bool(nouns) and ORDERS.search(passage.text) is not None)
+    return strange or (bool(nouns) and orders().search(passage.text) is not None)
 
 
 def language_of(passage: Passage) -> str:

@@ -5,6 +5,7 @@ in an interview; what a passage says counts already where it may be meant for a 
 """
 
 import re
+from functools import cache
 
 # Where an order begins, as no verb within a question does. Every repetition here and below is
 # bounded or ends with its word, so that no text takes more than time in its length.
@@ -68,17 +69,13 @@ ANYWHERE = (
     r"|\b(?:write|ask) the question\b|\bthe question alone\b|\btwenty words or fewer\b"
 )
 
-# What nobody says in an interview.
-SPOKEN_TO_MODELS = re.compile(
+SPOKEN_TO_MODELS = (
     rf"{START}{FORGET}\s(?:\w+\s){{0,4}}?{EARLIER}\s(?:\w+\s){{0,3}}?{GIVEN}"
     rf"|{START}{FORGET}\s(?:\w+\s){{0,4}}?{GIVEN}\s{EARLIER}"
     rf"|{START}{FORGET}\s(?:everything|all|anything) (?:above|before this|you were told)\b"
-    rf"|{START}{FROM_NOW}{ACT}|{START}{ACT}\s{ONLY}|{START}{SELL}|{ANYWHERE}",
-    re.IGNORECASE,
+    rf"|{START}{FROM_NOW}{ACT}|{START}{ACT}\s{ONLY}|{START}{SELL}|{ANYWHERE}"
 )
 
-# What a passage may order. All that hangs on it is whether the passage can excuse what else the
-# reply has, so it may be wrong in a few books in a hundred passages.
 ORDERED = (
     r"(?:ask|reply|respond|answer|output|print|repeat|write|include|append|mention|insert|translate"
     r"|decode|pretend|say(?=\s?[:\"“'])|end (?:your|the|with)|add (?:the|a|this)|use the"
@@ -91,11 +88,27 @@ BOUND = (
     r"(?:must|should|shall|will|(?:are|is|has|have|needs?) to)\s(?:\w+\s){0,2}?"
     rf"(?:{ACT}|(?:ask|include|end|begin|contain|mention)\b)"
 )
-ORDERS = re.compile(
+ORDERS = (
     rf"{START}{ORDERED}|\b{ACT}[^.:\n]{{0,40}}:|{FORGET}\s(?:\w+\s){{0,6}}?{GIVEN}|{BOUND}"
-    rf"|{SPOKEN_TO_MODELS.pattern}"
+    rf"|{SPOKEN_TO_MODELS}"
     r"|(?-i:\bAI\b)|\b(?:chatbots?|interviewers?|prompts?|your (?:question|reply|output))\b"
     r"|\b(?:system|user|human|developer|admin)\s?:|<\s?[/|!]|\[/?inst|```|-->"
-    r"|回答|回复|输出|写出|提问|答え|出力|напиши|ответь|выведи",
-    re.IGNORECASE,
+    r"|回答|回复|输出|写出|提问|答え|出力|напиши|ответь|выведи"
 )
+
+
+# Compiling takes 30 ms, which only a run that reads replies should wait for.
+@cache
+def spoken_to_models() -> re.Pattern[str]:
+    """What nobody says in an interview."""
+    return re.compile(SPOKEN_TO_MODELS, re.IGNORECASE)
+
+
+@cache
+def orders() -> re.Pattern[str]:
+    """What a passage may order.
+
+    All that hangs on it is whether the passage can excuse what else the reply has, so it may be
+    wrong in a few books in a hundred passages.
+    """
+    return re.compile(ORDERS, re.IGNORECASE)
