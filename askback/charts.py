@@ -41,6 +41,15 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """One measure over the steps of training."""
+
+    points: list[Point]
+    x: Axis
+    y: Axis
+
+
+@dataclass(frozen=True, slots=True)
 class Bin:
     """How many values lie from `low` up to, but not at, `high`."""
 
@@ -66,6 +75,12 @@ def curves(train: Sequence[Point], held_out: Sequence[Point]) -> Curves:
     return Curves(thinned, list(held_out), axis(0, max(steps), 8), axis(min(losses), max(losses)))
 
 
+def trace(points: Sequence[Point], x: Axis) -> Trace:
+    """A measure from 0 on over the steps of `x`; every spike stays where its steps are many."""
+    highest = peaks(points)
+    return Trace(highest, x, axis(0, max(value for _, value in highest), 4))
+
+
 def histogram(values: Sequence[int], rule: int = 0, most: int = 30) -> Histogram:
     """`values` from 0 on, in about `most` bins of one round width, with room for a rule."""
     width = max(1, int(round_step((max(values) + 1) / most)))
@@ -89,9 +104,19 @@ def round_step(least: float) -> float:
 
 def thin(points: Sequence[Point], most: int = 200) -> list[Point]:
     """At most `most` points, each the mean of as many neighbours."""
+    parts = neighbours(points, most)
+    return [(mean([x for x, _ in part]), mean([y for _, y in part])) for part in parts]
+
+
+def peaks(points: Sequence[Point], most: int = 200) -> list[Point]:
+    """At most `most` of the points, each the highest of as many neighbours."""
+    return [max(part, key=lambda point: point[1]) for part in neighbours(points, most)]
+
+
+def neighbours(points: Sequence[Point], most: int) -> list[Sequence[Point]]:
+    """The points in order, in at most `most` parts of one size; the last may be shorter."""
     size = math.ceil(len(points) / most) or 1
-    groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [(mean([x for x, _ in group]), mean([y for _, y in group])) for group in groups]
+    return [points[start : start + size] for start in range(0, len(points), size)]
 
 
 def mean(values: Sequence[float]) -> float:

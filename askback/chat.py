@@ -243,6 +243,14 @@ class Chat:
         said = self.encode(messages, "answers").ids
         return [*said, *self._newline, self.start_id, *self._headers["assistant"]]
 
+    def up_to_answer(self, ids: Sequence[int]) -> list[int]:
+        """A conversation's ids through the header of its first answer; ValueError without one."""
+        header = [self.start_id, *self._headers["assistant"]]
+        for start in range(len(ids) - len(header) + 1):
+            if list(ids[start : start + len(header)]) == header:
+                return list(ids[: start + len(header)])
+        raise ValueError("no turn of the assistant")
+
     def encode_text(self, text: str) -> list[int]:
         """The ids of a text without ChatML, no control id among them."""
         return list(self._text.encode(text, add_special_tokens=False).ids)

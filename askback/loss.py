@@ -2,59 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from askback.records import IGNORED, Row
+from askback import attention
+from askback.head import head_loss
+from askback.packs import Pack, bins
+from askback.records import Row
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-PASS_TOKENS = 4096  # through the model at once, padding included: bounds memory, not the result
+HELD_OUT_TOKENS = 4096  # in a pack that is only measured; the same on every machine
 
 
-def passes(rows: Iterable[Row], tokens: int = PASS_TOKENS) -> Iterator[list[Row]]:
-    """The rows, longest first, in groups of at most `tokens` once padded; at least one a group."""
-    group: list[Row] = []
-    for row in sorted(rows, key=lambda row: -len(row.ids)):
-        if group and len(group[0].ids) * (len(group) + 1) > tokens:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
+class Rows(Protocol):
+    """Rows that are read when they are asked for, and whose lengths are known before."""
+
+    @property
+    def lengths(self) -> Any:
+        """How many tokens each has."""
+
+    def __getitem__(self, number: int) -> Row:
+        """The row of a number."""
 
 
-def summed_loss(model: PreTrainedModel, rows: Sequence[Row]) -> torch.Tensor:
-    """The cross-entropy in nats of `rows`' supervised tokens, summed, in fp32, with gradient."""
+def summed_loss(network: PreTrainedModel, pack: Pack) -> torch.Tensor:
+    """The cross-entropy in nats of the pack's supervised tokens, summed, in fp32, with gradient.
+
+    The network attends as `attention.of_packs` has it.
+    """
+    hidden = network.base_model(
+        input_ids=pack.ids, position_ids=pack.positions, use_cache=False, pack=pack
+    ).last_hidden_state
+    head: Any = network.get_output_embeddings()
+    return head_loss(hidden[0][pack.before], head, pack.wanted)
+
+
+def nothing() -> None:
+    """What is done between packs where nothing has to be."""
+
+
+def held_out_loss(
+    network: PreTrainedModel, rows: Sequence[Row] | Rows, between: Callable[[], None] = nothing
+) -> float:
+    """The mean loss in nats per supervised token of `rows`, in evaluation mode.
+
+    Equal whatever the memory: its packs are always of one size, and summed in one order.
+    """
     import torch
 
-    longest = max(len(row.ids) for row in rows)
-    ids = padded([row.ids for row in rows], longest, 0).to(model.device)
-    labels = padded([row.labels for row in rows], longest, IGNORED).to(model.device)
-    # No mask: causal attention looks to the left, and what fills a row up stands right of it.
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-    wanted = labels[:, 1:] != IGNORED
-    return torch.nn.functional.cross_entropy(
-        logits[wanted].float(), labels[:, 1:][wanted], reduction="sum"
-    )
+    was_training = network.training
+    network.eval()
+    total, supervised = 0.0, 0
+    with torch.no_grad(), attention.of_packs(network):
+        for numbers in bins(lengths(rows), HELD_OUT_TOKENS):
+            pack = Pack.of([rows[number] for number in numbers], network.device)
+            total += summed_loss(network, pack).item()
+            supervised += len(pack.wanted)
+            between()
+    network.train(was_training)
+    return total / supervised
 
 
-def padded(lists: Sequence[list[int]], longest: int, filler: int) -> torch.Tensor:
-    """[rows, longest] of int64, filled on the right."""
-    import torch
-
-    return torch.tensor([values + [filler] * (longest - len(values)) for values in lists])
-
-
-def held_out_loss(model: PreTrainedModel, rows: Sequence[Row]) -> float:
-    """The mean loss in nats per supervised token of `rows`, in evaluation mode."""
-    import torch
-
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        total = sum(summed_loss(model, group).item() for group in passes(rows))
-    model.train(was_training)
-    return total / sum(row.supervised for row in rows)
+def lengths(rows: Sequence[Row] | Rows) -> list[int]:
+    """How many tokens each row has; nothing is read where the rows know it."""
+    if isinstance(rows, Sequence):
+        return [len(row.ids) for row in rows]
+    return [int(length) for length in rows.lengths]

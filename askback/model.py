@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,8 @@ PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ROWS = "new_rows.safetensors"
 
-Quantize = Literal["nf4", "none"]
-Precision = Literal["bf16", "fp32"]
+Quantize = Literal["nf4", "nf4-double", "none"]  # double: the scales in 8 bits as well
+Precision = Literal["bf16", "fp16", "fp32"]
 
 
 @dataclass(frozen=True)
@@ -175,16 +176,20 @@ def load_plain(folder: Path, precision: Precision, quantize: Quantize = "none") 
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     quieten()
-    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
     nf4 = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=quantize == "nf4-double",
+        bnb_4bit_compute_dtype=dtype,
     )
+    card = int(os.environ.get("LOCAL_RANK", "0"))  # one for each process, as they are launched
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,
-        quantization_config=nf4 if quantize == "nf4" else None,
+        quantization_config=None if quantize == "none" else nf4,
         attn_implementation="sdpa",  # stated, since a config can name code on the Hub
-        device_map={"": 0 if torch.cuda.is_available() else "cpu"},
+        device_map={"": card if torch.cuda.is_available() else "cpu"},
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,

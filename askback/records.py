@@ -155,6 +155,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """What the model said to a held-out question when an epoch ended."""
+
+    id: str  # of the conversation
+    question: str
+    answer: str
+    stopped: bool  # whether it ended by itself
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training side, and what the model had become by its end."""
+
+    epoch: int  # from 1
+    step: int  # optimizer steps until then
+    held_out_loss: float  # nats per supervised token
+    kept: bool  # whether its adapter is the one that is merged
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """What a stage left out, and under which name."""
 

@@ -31,12 +31,15 @@ Out = Annotated[Path, "out"]
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
-def run(main: Callable[..., None]) -> NoReturn:
-    """Runs `main` on the command line's paths and exits: 0 done, else the Halt's code."""
+def run(main: Callable[..., None], first: bool = True) -> NoReturn:
+    """Runs `main` on the command line's paths and exits: 0 done, else the Halt's code.
+
+    Of processes that run a stage together only the `first` locks its outputs and saves its ledger.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `except Exception` lets it pass
     stop_when_orphaned()
     try:
-        call(main, sys.argv[1:])
+        call(main, sys.argv[1:], first)
     except Halt as halt:
         print(f"{stage_name(main)}: {halt}", file=sys.stderr)
         sys.exit(halt.exit_code)
@@ -52,19 +55,20 @@ def run(main: Callable[..., None]) -> NoReturn:
     sys.exit(0)
 
 
-def call(main: Callable[..., None], argv: list[str]) -> None:
+def call(main: Callable[..., None], argv: list[str], first: bool = True) -> None:
     """Calls `main` with `argv` as its paths, its outputs locked, and saves its ledger."""
     arguments = vars(parser(main).parse_args(argv))
     metrics, dropped = arguments.pop("metrics"), arguments.pop("dropped")
     ledger = Ledger()
     with ExitStack() as stack:
-        for name in outputs(main):
+        for name in outputs(main) if first else []:
             stack.enter_context(locked(arguments[name]))
         for name in inputs(main):
             if not arguments[name].exists():
                 raise UserError(f"{arguments[name]} is missing; `dvc repro` makes it")
         main(**arguments, ledger=ledger)
-        ledger.save(metrics, dropped)
+        if first:
+            ledger.save(metrics, dropped)
 
 
 def parser(main: Callable[..., None]) -> argparse.ArgumentParser:

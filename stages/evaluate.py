@@ -19,6 +19,7 @@ from pydantic import Field
 from askback import conversations, files, model
 from askback import tokens as token_files
 from askback.chat import Chat
+from askback.generation import BATCH, before_stop, generate, stops
 from askback.ledger import Ledger
 from askback.loss import held_out_loss
 from askback.model import Precision
@@ -28,8 +29,6 @@ from askback.stage import In, Out, run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-BATCH = 24  # questions answered side by side
 
 
 class EvaluateParams(Section):
@@ -84,7 +83,8 @@ def answers_of(
     for start in range(0, len(asked), BATCH):
         group = asked[start : start + BATCH]
         opened = [up_to_question(conversation) for conversation in group]
-        replies = generate(tuned, [chat.prompt(o) for o in opened], chat.pad_id, max_new_tokens)
+        prompts = [chat.prompt(messages) for messages in opened]
+        replies = generate(tuned, prompts, chat.pad_id, max_new_tokens)
         for conversation, messages, reply in zip(group, opened, replies, strict=True):
             said = before_stop(reply, stops(tuned))
             stopped = len(said) < len(reply)
@@ -104,36 +104,6 @@ def up_to_question(conversation: Conversation) -> list[Message]:
     """The messages before the first answer."""
     roles = [message.role for message in conversation.messages]
     return conversation.messages[: roles.index("assistant")]
-
-
-def generate(
-    tuned: PreTrainedModel, prompts: Sequence[list[int]], pad_id: int, max_new_tokens: int
-) -> list[list[int]]:
-    """The greedy continuation of each prompt, all of one length, fillers after the end mark."""
-    import torch
-
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[pad_id] * (longest - len(p)) + p for p in prompts])
-    real = torch.arange(longest) >= torch.tensor([[longest - len(p)] for p in prompts])
-    with torch.no_grad():
-        output = tuned.generate(  # type: ignore[operator]  # a mixin that mypy does not see
-            ids.to(tuned.device),
-            attention_mask=real.to(tuned.device),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-        )
-    return [row[longest:] for row in output.tolist()]
-
-
-def stops(tuned: PreTrainedModel) -> list[int]:
-    """The ids that end an answer: ChatML's mark and the base's own."""
-    return list(tuned.generation_config.eos_token_id)
-
-
-def before_stop(ids: list[int], stops: Sequence[int]) -> list[int]:
-    """`ids` up to the first stop; all of them where there is none."""
-    ends = [number for number, token in enumerate(ids) if token in stops]
-    return ids[: ends[0]] if ends else ids
 
 
 def main(chat: In, tokens: In, base: In, merged: In, answers: Out, ledger: Ledger) -> None:

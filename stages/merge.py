@@ -9,12 +9,14 @@ in fp32 and cast once. The folder is complete: plain transformers loads it, and 
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from askback import chat, files, model
+from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.model import Base
 from askback.params import Section, load
@@ -24,7 +26,26 @@ if TYPE_CHECKING:
     import torch
 
 PREFIX = "base_model.model."  # PEFT's, before the names of the base's modules
-Into = Literal["original", "nf4"]
+PARTS = [".lora_A.weight", ".lora_B.weight", ".token_adapter.trainable_tokens_delta", ".weight"]
+EMBEDDINGS, HEAD = "model.embed_tokens", "lm_head"
+MORE_THAN_LORA = [  # keys of PEFT's config that change the scale or the form of what is added
+    "rank_pattern",
+    "alpha_pattern",
+    "use_dora",
+    "fan_in_fan_out",
+    "lora_bias",
+    "use_qalora",
+    "use_bdlora",
+    "kasa_config",
+    "monteclora_config",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "layer_replication",
+    "target_parameters",
+]
+BASE_STAYS = [True, False, None, "gaussian", "eva", "orthogonal"]  # others change it at the start
+
+Into = Literal["original", "nf4", "nf4-double"]
 
 CARD = """---
 {facts}---
@@ -55,24 +76,33 @@ class MergeParams(Section):
 
 
 class Adapter:
-    """What training adds to the base, by the names of the base's modules."""
+    """What training adds to the base, by the names of the base's modules.
+
+    Raises UserError for one that is more than plain LoRA with new tokens.
+    """
 
     def __init__(self, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        self.tensors = {
-            name.removeprefix(PREFIX): tensor
-            for name, tensor in load_file(folder / "adapter_model.safetensors").items()
-        }
         self.config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        refuse_more_than_lora(self.config, folder / "adapter_config.json")
+        self.path = folder / "adapter_model.safetensors"
+        self.tensors = {
+            name.removeprefix(PREFIX): tensor for name, tensor in load_file(self.path).items()
+        }
 
     def delta(self, module: str) -> torch.Tensor | None:
-        """alpha / r * B @ A in fp32, shaped as the module's weight; none for one without LoRA."""
+        """scale * B @ A in fp32, shaped as the module's weight; none for one without LoRA."""
         if f"{module}.lora_A.weight" not in self.tensors:
             return None
         a, b = (self.tensors[f"{module}.lora_{x}.weight"].float() for x in "AB")
-        scale: float = self.config["lora_alpha"] / self.config["r"]
-        return scale * b @ a
+        return self.scale() * b @ a
+
+    def scale(self) -> float:
+        """alpha / r, or alpha / sqrt(r) where the adapter is rank-stabilised."""
+        r: int = self.config["r"]
+        alpha: float = self.config["lora_alpha"]
+        return alpha / (math.sqrt(r) if self.config.get("use_rslora") else r)
 
     def rows(self, module: str) -> dict[int, torch.Tensor]:
         """The trained row of each of ChatML's marks by its id; empty for other modules."""
@@ -82,6 +112,46 @@ class Adapter:
         ids = self.config["trainable_token_indices"][module.rsplit(".", 1)[-1]]
         return dict(zip(ids, trained, strict=True))
 
+    def matrix(self, module: str) -> torch.Tensor | None:
+        """The whole matrix trained in place of the module's; none for other modules."""
+        return self.tensors.get(f"{module}.weight")
+
+    def refuse_unused(self, merged: Collection[str]) -> None:
+        """Raises UserError for a tensor that went into none of the `merged` modules.
+
+        A tied head's may, if it is the embeddings': PEFT needs the matrix under both names.
+        """
+        unused = {module_of(name) for name in self.tensors} - set(merged)
+        if unused == {HEAD} and same(self.matrix(HEAD), self.matrix(EMBEDDINGS)):
+            return
+        for module in sorted(unused):
+            tied = f"differs from {EMBEDDINGS}, to which the base ties it"
+            what = tied if module == HEAD else "is no module of the base"
+            raise UserError(f"{self.path}: {module} {what}; `dvc repro -f train`")
+
+
+def refuse_more_than_lora(config: Mapping[str, Any], path: Path) -> None:
+    """Raises UserError, naming the first such key, where `config` asks for more than plain LoRA."""
+    found = [key for key in MORE_THAN_LORA if config.get(key)]
+    found += ["bias"] if config.get("bias", "none") != "none" else []
+    found += ["init_lora_weights"] if config.get("init_lora_weights") not in BASE_STAYS else []
+    for key in found:
+        raise UserError(
+            f"{path}: {key} is {config[key]!r}, and only plain LoRA can be merged; train without it"
+        )
+
+
+def module_of(name: str) -> str:
+    """The name of the base's module that an adapter's tensor is for."""
+    return name.removesuffix(next((part for part in PARTS if name.endswith(part)), ""))
+
+
+def same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    """Whether both are there and equal."""
+    import torch
+
+    return one is not None and other is not None and torch.equal(one, other)
+
 
 def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor of the merged model with its name, in the order of the base's files."""
@@ -89,16 +159,51 @@ def merged_tensors(base: Path, adapter: Adapter, into: Into) -> Iterator[tuple[s
 
     first = load_file(base / model.ROWS) if (base / model.ROWS).is_file() else {}
     new_ids = list(Base.of(base).new_tokens.values())
-    for name, weight in model.tensors(model.weights(base)):
-        module = name.removesuffix(".weight")
+    source = model.weights(base)
+    left_out = f"{HEAD}.weight" if has_copied_head(base, source) else None
+    merged = []
+    for name, weight in model.tensors(source):
+        if name == left_out:
+            continue
         if name in first:
             weight = with_rows(weight, dict(zip(new_ids, first[name], strict=True)))
-        weight = with_rows(weight, adapter.rows(module))
-        delta = adapter.delta(module)
-        if delta is not None:
-            start = nf4(weight) if into == "nf4" else weight.float()
-            weight = (start + delta).to(weight.dtype)
-        yield name, weight
+        merged.append(name.removesuffix(".weight"))
+        yield name, merged_weight(weight, adapter, merged[-1], into)
+    adapter.refuse_unused(merged)
+
+
+def has_copied_head(base: Path, source: Path) -> bool:
+    """Whether `source` holds the embeddings twice, though the base ties its head to them.
+
+    Such a copy would miss what the embeddings learn.
+    """
+    from transformers import AutoConfig
+
+    if not AutoConfig.from_pretrained(base).tie_word_embeddings:
+        return False
+    pair = dict(model.tensors(source, [f"{EMBEDDINGS}.weight", f"{HEAD}.weight"]))
+    return same(pair.get(f"{EMBEDDINGS}.weight"), pair.get(f"{HEAD}.weight"))
+
+
+def merged_weight(weight: torch.Tensor, adapter: Adapter, module: str, into: Into) -> torch.Tensor:
+    """The module's weight with what the adapter has for it, in the dtype of `weight`."""
+    matrix = adapter.matrix(module)
+    if matrix is not None:
+        refuse_other_shape(adapter.path, module, matrix, weight)
+        return matrix.to(weight.dtype)
+    weight = with_rows(weight, adapter.rows(module))
+    delta = adapter.delta(module)
+    if delta is None:
+        return weight
+    start = weight.float() if into == "original" else nf4(weight, double=into == "nf4-double")
+    return (start + delta).to(weight.dtype)
+
+
+def refuse_other_shape(path: Path, module: str, matrix: torch.Tensor, weight: torch.Tensor) -> None:
+    """Raises UserError where the adapter's matrix could not stand for the base's."""
+    if matrix.shape != weight.shape:
+        has, needs = list(matrix.shape), list(weight.shape)
+        raise UserError(f"{path}: {module} is {has}, but {needs} in the base; `dvc repro -f train`")
 
 
 def with_rows(weight: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> torch.Tensor:
@@ -114,11 +219,14 @@ def with_rows(weight: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> torch.T
     return grown
 
 
-def nf4(weight: torch.Tensor) -> torch.Tensor:
-    """`weight` as the model saw it while training: to 4 bits and back, in fp32."""
+def nf4(weight: torch.Tensor, double: bool = False) -> torch.Tensor:
+    """`weight` as the model saw it while training: to 4 bits and back, in fp32.
+
+    With `double`, the scales of its blocks go to 8 bits and back too.
+    """
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-    packed, state = quantize_4bit(weight.contiguous(), quant_type="nf4")
+    packed, state = quantize_4bit(weight.contiguous(), quant_type="nf4", compress_statistics=double)
     return dequantize_4bit(packed, state).float()
 
 
@@ -193,11 +301,12 @@ def model_card(base: Base, adapter: Adapter, into: Into) -> str:
         "tags": ["askback", "chatml", "qlora"],
     }
     r, alpha = adapter.config["r"], adapter.config["lora_alpha"]
+    kind = "rank-stabilised LoRA" if adapter.config.get("use_rslora") else "LoRA"
     return CARD.format(
         facts=yaml.safe_dump(facts, sort_keys=False),
         base=f"{base.model}" + (f" at {base.revision}" if base.revision else ""),
         sha256=base.sha256,
-        lora=f"LoRA, r {r}, alpha {alpha}, added to the {into} weights",
+        lora=f"{kind}, r {r}, alpha {alpha}, added to the {into} weights",
     )
 
 

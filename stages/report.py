@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from askback import charts, evaluation, files, mixture
+from askback import charts, epochs_page, evaluation, files, mixture
 from askback.charts import Point
 from askback.errors import UserError
 from askback.evaluation import Evaluation
@@ -196,17 +196,25 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return counts
 
 
-def read_curve(path: Path) -> list[Point]:
-    """The (step, loss) points of a curve."""
+def read_curve(path: Path, column: str = "loss") -> list[Point]:
+    """The (step, value) points of a curve; none where the file lacks the column."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [(float(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+        rows = [row for row in csv.DictReader(file) if row.get(column)]
+    return [(float(row["step"]), float(row[column])) for row in rows]
+
+
+def read_curves(folder: Path) -> dict[str, Any]:
+    """What the page shows of training, step by step; no gradient where none was written."""
+    train = folder / "train.csv"
+    both = charts.curves(read_curve(train), read_curve(folder / "held_out.csv"))
+    norms = [point for point in read_curve(train, "grad_norm") if math.isfinite(point[1])]
+    return {"curves": both, "gradient": charts.trace(norms, both.x) if norms else None}
 
 
 def read_measures(metrics: Path) -> dict[str, Any]:
     """What the page shows of metrics/."""
     evaluated = evaluation.read(metrics / "evaluate.json")
     counts = {stage: read_metrics(metrics / f"{stage}.json") for stage in UNITS}
-    curves = metrics / "curves"
     names, books = characters(counts["extract"])
     learnt, held_out = (counts["chatml"]["chapters"][side] for side in SIDES)
     return {
@@ -220,9 +228,7 @@ def read_measures(metrics: Path) -> dict[str, Any]:
         "chapters": learnt + held_out,
         "mixture": mixture.read(metrics / "chatml.json"),
         "max_length": counts["tokenize"].get("max_length", 0),
-        "curves": charts.curves(
-            read_curve(curves / "train.csv"), read_curve(curves / "held_out.csv")
-        ),
+        **read_curves(metrics / "curves"),
     }
 
 
@@ -254,7 +260,7 @@ def read_conversations(data: Path, tokenizer: Path, number: int, rule: int) -> d
 def main(measures: In, data: In, tokenizer: In, report: Out, ledger: Ledger) -> None:
     """Gathers the figures, curves, ledgers and samples of the run on one page."""
     params = load("report", ReportParams)
-    view = read_measures(measures) | read_books(data)
+    view = read_measures(measures) | read_books(data) | epochs_page.read(data)
     view |= read_conversations(data, tokenizer, params.conversations, view["max_length"])
     with files.whole(report) as part:
         part.write_text(page(view), "utf-8")

@@ -1,85 +1,66 @@
 """Tunes the base with QLoRA: reads data/tokens/ and models/base/, writes models/adapter/.
 
-python -m stages.train data/tokens models/base models/adapter metrics/curves \
+python -m stages.train data/tokens models/base models/adapter data/epochs.jsonl metrics/curves \
     --metrics metrics/train.json
 
-Hugging Face's Trainer and PEFT do the work. Each epoch ends with the held-out loss and a
-checkpoint; a killed run goes on from the last valid one; the adapter of the best epoch is kept.
+Hugging Face's Trainer and PEFT do the work, on packs. Each epoch ends with a checkpoint, the
+held-out loss and answers to fixed questions. A killed run goes on from its last valid checkpoint,
+to the same bits; `accelerate launch -m stages.train …` runs it in many processes.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from askback import chat, checkpoints, files, loss, model
-from askback.checkpoints import Checkpoints
+from askback import files, model
+from askback.errors import UserError
 from askback.ledger import Ledger
+from askback.lock import locked
 from askback.model import Precision, Quantize
 from askback.params import Section, load
 from askback.stage import In, Out, run
 from askback.tokens import MANIFEST, Counts, Rows
-
-MANY_EXPOSURES = 6  # of an answer; beyond, a model tends to recite it
+from askback.training.lora import LoraParams
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import PreTrainedModel, TrainingArguments
+    import torch
+    from transformers import TrainingArguments
 
+    from askback.training.checkpoints import Checkpoints
+    from askback.training.trainer import ConversationTrainer
 
-class LoraParams(Section):
-    """The adapter: its rank, its scale alpha / r, and its dropout."""
-
-    r: int = Field(ge=1)
-    alpha: int = Field(ge=1)
-    dropout: float = Field(ge=0, lt=1)
+MANY_EXPOSURES = 6  # of an answer; beyond, a model tends to recite it
+RSLORA_RATE = 5e-5  # at alpha 16 and r 64 rsLoRA's scale is eight times LoRA's: 2e-4 diverges
+SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
 class TrainParams(Section):
-    """How the adapter is trained."""
+    """How the adapter is trained, and which epoch's is kept."""
 
     epochs: int = Field(ge=1)
     batch: int = Field(ge=1)  # conversations that one optimizer step learns from
-    learning_rate: float = Field(gt=0)  # constant
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup: int = Field(ge=0)  # steps
+    weight_decay: float = Field(ge=0)
+    max_grad_norm: float = Field(gt=0)
     quantize: Quantize
     precision: Precision
+    new_tokens: Literal["rows", "full"]
     lora: LoraParams
+    keep: Literal["best", "last", "all"] | Annotated[int, Field(ge=1)]  # or an epoch's number
     seed: int
-
-
-def adapted(base: Path, params: TrainParams) -> PeftModel:
-    """The base with LoRA on its seven projections and trainable rows for ChatML's marks."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    network = model.load(base, params.quantize, params.precision)
-    torch.manual_seed(params.seed)  # of the adapter's first weights
-    config = LoraConfig(
-        r=params.lora.r,
-        lora_alpha=params.lora.alpha,
-        lora_dropout=params.lora.dropout,
-        target_modules=model.PROJECTIONS,
-        trainable_token_indices=new_rows(network, base),
-        task_type="CAUSAL_LM",
-    )
-    tuned = get_peft_model(network, config)
-    tuned.peft_config["default"].base_model_name_or_path = model.Base.of(base).model
-    return tuned
-
-
-def new_rows(network: PreTrainedModel, base: Path) -> dict[str, list[int]]:
-    """ChatML's marks by the embedding matrices that get a trainable row for each."""
-    vocabulary = chat.Chat.load(base)
-    ids = [vocabulary.token_id(mark) for mark in (chat.IM_START, chat.IM_END)]
-    tied = network.config.tie_word_embeddings
-    return dict.fromkeys(["embed_tokens"] if tied else ["embed_tokens", "lm_head"], ids)
 
 
 def exposures(counts: Counts, epochs: int) -> float:
@@ -99,109 +80,194 @@ def tell_exposures(counts: Counts, epochs: int) -> None:
         )
 
 
-def as_they_are(rows: list[Any]) -> Any:
-    """The batch as it is: rows stay rows, and training_step pads what goes through at once."""
-    return rows
+def warn_of_rate(params: TrainParams) -> None:
+    """Warns where rsLoRA's larger scale meets a rate that was meant for LoRA's."""
+    if params.lora.rslora and params.learning_rate * params.lora.alpha / 16 > RSLORA_RATE:
+        print(
+            f"train: warning: with rslora at alpha {params.lora.alpha} a learning_rate of "
+            f"{params.learning_rate:g} is likely to diverge; try {RSLORA_RATE:g} or lower",
+            file=sys.stderr,
+        )
+
+
+def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, object]:
+    """Everything that shapes a run, by name: its data, its base, its params and its code.
+
+    Not which epoch is kept; nor, under a constant rate, how many there are: so a run can go on.
+    """
+    from askback import attention, generation, head, loss, packs, training
+
+    shared = [model, attention, generation, head, loss, packs]
+    own = sorted(Path(str(training.__file__)).parent.glob("*.py"))
+    code = hashlib.sha256()
+    for module in [__file__, *(str(m.__file__) for m in shared), *map(str, own)]:
+        code.update(Path(module).read_bytes())
+    without = {"keep", "epochs"} if params.schedule == "constant" else {"keep"}
+    return {
+        "data": files.sha256(tokens / MANIFEST),
+        "base": model.Base.of(base).sha256,
+        "code": code.hexdigest(),
+        **{f"train.{key}": value for key, value in params.model_dump(exclude=without).items()},
+    }
 
 
 def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
-    """The settings of Trainer: a constant rate, one checkpoint and one held-out loss an epoch."""
+    """The settings of Trainer. It logs each step; evaluating and saving is done around it."""
     import torch
     from transformers import TrainingArguments
 
+    cuda = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
         per_device_train_batch_size=params.batch,
         learning_rate=params.learning_rate,
-        lr_scheduler_type="constant",
-        optim="paged_adamw_32bit" if torch.cuda.is_available() else "adamw_torch",
-        gradient_checkpointing=torch.cuda.is_available(),  # memory is short there
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-        max_grad_norm=0.3,  # as QLoRA's authors clip
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=2,  # the best and the last; the older one goes after the newer is there
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
+        lr_scheduler_type=SCHEDULES[params.schedule],
+        warmup_steps=params.warmup,
+        weight_decay=params.weight_decay,
+        max_grad_norm=params.max_grad_norm,
+        optim="paged_adamw_32bit" if cuda else "adamw_torch",
+        fp16=params.precision == "fp16",
+        save_strategy="no",
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
         remove_unused_columns=False,
         disable_tqdm=True,  # Progress speaks
-        report_to="none",
+        report_to=os.environ.get("ASKBACK_REPORT_TO", "none"),
         seed=params.seed,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=False,  # rows are lists until they are padded
+        use_cpu=not cuda,
+        dataloader_pin_memory=False,  # what is loaded are numbers of rows
     )
 
 
-def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, object]:
-    """Everything that shapes a run, by name: its data, its base, its params and its code."""
-    from askback import trainer
-
-    code = hashlib.sha256()
-    for module in [__file__, model.__file__, loss.__file__, trainer.__file__]:
-        code.update(Path(module).read_bytes())
-    return {
-        "data": files.sha256(tokens / MANIFEST),
-        "base": model.Base.of(base).sha256,
-        "code": code.hexdigest(),
-        **{f"train.{key}": value for key, value in params.model_dump().items()},
-    }
-
-
-def in_order(path: Path) -> dict[str, Any]:
-    """The adapter's config as PEFT reads it, the same bytes on every run: PEFT writes a set."""
-    config = model.read_json(path)
-    return config | {"target_modules": sorted(config["target_modules"])}
-
-
-def write_curve(path: Path, history: Iterable[dict[str, float]], key: str) -> list[float]:
-    """Writes one loss over the steps as CSV; returns its values."""
-    points = [(int(entry["step"]), entry[key]) for entry in history if key in entry]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("step", "loss"), *points])
-    return [value for _, value in points]
-
-
-def main(tokens: In, base: In, adapter: Out, curves: Out, ledger: Ledger) -> None:
-    """Trains, or goes on training, and keeps the best epoch's adapter with its loss curves."""
-    from transformers import PrinterCallback
-
-    from askback.trainer import ConversationTrainer, Progress, Seal
-
+def main(tokens: In, base: In, adapter: Out, epochs: Out, curves: Out, ledger: Ledger) -> None:
+    """Trains, or goes on training, and hands on the epoch that is to be kept."""
     params = load("train", TrainParams)
+    warn_of_rate(params)
+    prepare()
+    from askback.training import processes
+    from askback.training.checkpoints import Checkpoints
+
     saved = Checkpoints(ingredients(tokens, base, params))
-    resumed = saved.open()
-    if resumed:
-        print(f"train: going on from step {checkpoints.step(resumed)}", file=sys.stderr)
-    rows = Rows(tokens / "train.arrow")
-    tell_exposures(rows.counts, params.epochs)
-    trainer = ConversationTrainer(
-        model=adapted(base, params),
-        args=arguments(params, saved.folder),
-        train_dataset=rows,
-        eval_dataset=Rows(tokens / "validation.arrow"),
-        data_collator=as_they_are,
-        callbacks=[Seal(), Progress()],
+    with ExitStack() as stack:
+        if processes.rank() == 0:
+            stack.enter_context(locked(saved.folder))
+        train(Rows(tokens / "train.arrow"), Rows(tokens / "validation.arrow"), base, params, saved)
+        if processes.rank() == 0:
+            hand_on(saved, params, adapter, epochs, curves, ledger)
+
+
+def prepare() -> None:
+    """Settings that have to be there before CUDA starts."""
+    if os.environ.get("ASKBACK_DETERMINISTIC", "") in ("", "0"):
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.use_deterministic_algorithms(True)
+
+
+def train(rows: Rows, held_out: Rows, base: Path, params: TrainParams, saved: Checkpoints) -> None:
+    """Brings the run's epochs up to `params.epochs`; nothing is loaded where they are there."""
+    from askback.training import processes
+    from askback.training.order import Order
+
+    args = arguments(params, saved.folder)  # introduces the processes to each other
+    order = Order(len(rows), params.batch, params.seed, longest=int(rows.lengths.argmax()))
+    there = processes.from_first(lambda: len(list(saved.epochs(params.epochs))))
+    if there == params.epochs:
+        if processes.rank() == 0:
+            last = len(order) * params.epochs
+            print(f"train: going on from step {last}: nothing is left to train", file=sys.stderr)
+        return
+    if processes.rank() == 0:
+        tell_exposures(rows.counts, params.epochs)
+    resumed = processes.from_first(lambda: saved.open(len(order) * params.epochs, len(order)))
+    trainer = trainer_of(rows, held_out, base, params, saved=saved, order=order, args=args)
+    trainer.run(resumed)
+
+
+def trainer_of(
+    rows: Rows, held_out: Rows, base: Path, params: TrainParams, **more: Any
+) -> ConversationTrainer:
+    """The loaded model with all that its training takes."""
+    from askback.training import adapter
+    from askback.training.trainer import ConversationTrainer, Voice
+
+    network = model.load(base, params.quantize, params.precision)
+    tuned = adapter.adapted(
+        network, adapter.new_ids(base), params.lora, params.new_tokens, params.seed
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    best = saved.folder / f"checkpoint-{trainer.state.best_global_step}"
+    return ConversationTrainer(
+        tuned=tuned,
+        rows=rows,
+        held_out=held_out,
+        voice=Voice.of(base, network),
+        half=half(params.precision),
+        **more,
+    )
+
+
+def half(precision: Precision) -> torch.dtype | None:
+    """What is computed in where it is not fp32; UserError where this machine cannot."""
+    import torch
+
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise UserError("params.yaml: train.precision: fp16 needs a GPU; bf16 and fp32 do not")
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
+
+
+def hand_on(
+    saved: Checkpoints,
+    params: TrainParams,
+    adapter: Path,
+    epochs: Path,
+    curves: Path,
+    ledger: Ledger,
+) -> None:
+    """Writes the kept epoch's adapter, the record of all epochs, and the curves."""
+    from askback.training import checkpoints
+
+    folders = list(saved.epochs(params.epochs))
+    records = [checkpoints.record(folder) for folder in folders]
+    kept = checkpoints.chosen(records, params.keep)
     with files.whole(adapter) as folder:
-        folder.mkdir()
-        shutil.copy(best / "adapter_model.safetensors", folder)
-        files.write_json(folder / "adapter_config.json", in_order(best / "adapter_config.json"))
+        copy_adapter(saved.epoch(kept.epoch), folder)
+        if params.keep == "all":
+            for one in folders:
+                copy_adapter(one, folder / one.name)
+    files.write(epochs, [replace(one, kept=one is kept) for one in records])
     with files.whole(curves) as folder:
         folder.mkdir()
-        write_curve(folder / "train.csv", trainer.state.log_history, "loss")
-        held_out = write_curve(folder / "held_out.csv", trainer.state.log_history, "eval_loss")
+        steps = [entry for one in folders for entry in checkpoints.curve(one)]
+        write_curve(folder / "train.csv", steps, COLUMNS)
+        ends = [{"step": one.step, "loss": one.held_out_loss} for one in records]
+        write_curve(folder / "held_out.csv", ends, COLUMNS[:2])
     ledger.figures |= {
-        "steps": trainer.state.global_step,
-        "best_epoch": 1 + held_out.index(min(held_out)),
-        "held_out_loss": min(held_out),
+        "steps": records[-1].step,
+        "best_epoch": checkpoints.chosen(records, "best").epoch,
+        "kept_epoch": kept.epoch,
+        "held_out_loss": kept.held_out_loss,
     }
+
+
+def copy_adapter(epoch: Path, folder: Path) -> None:
+    """An epoch's adapter, as PEFT reads it, in a new folder."""
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copyfile(epoch / name, folder / name)
+
+
+COLUMNS = ("step", "loss", "grad_norm", "supervised", "learning_rate")
+
+
+def write_curve(path: Path, entries: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Writes figures over the steps as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([entry[column] for column in columns] for entry in entries)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, first=os.environ.get("RANK", "0") == "0")

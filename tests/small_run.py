@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from askback.records import (
     Conversation,
     Document,
     Dropped,
+    Epoch,
     Exchange,
     Ids,
     Message,
     Paragraph,
     Passage,
+    Sample,
     Slice,
     TokenRow,
 )
@@ -54,10 +56,14 @@ QUESTIONS = [
 ]
 SYSTEM = "You are the author of this book. Answer in your own words, as you would in a long talk."
 HELD_OUT = CHAPTERS[-1]
+HELD_OUT_LOSS = [(64, 2.71), (128, 2.44), (192, 2.342), (256, 2.311), (320, 2.33)]
 
 
 def write(folder: Path, title: str = "The Ferryman's Daughter", hostile: str = "") -> None:
-    """Params, data, models/base and metrics of a run; `hostile` ends every passage."""
+    """Params, data, models/base and metrics of a run.
+
+    `hostile` ends every passage, and what is asked and answered after each epoch.
+    """
     data, ids = folder / "data", Ids()
     paragraphs = list(book_paragraphs(ids, hostile))
     passages = [passage_of(paragraph, ids) for paragraph in paragraphs]
@@ -69,6 +75,8 @@ def write(folder: Path, title: str = "The Ferryman's Daughter", hostile: str = "
     files.write(data / "passages.jsonl", passages)
     files.write(data / "interview.jsonl", exchanges)
     files.write(data / "answers.jsonl", [answer_of(t) for t in talks if t.chapter == HELD_OUT])
+    asked = [talk for talk in talks if talk.chapter == HELD_OUT]
+    files.write(data / "epochs.jsonl", epochs_of(asked, hostile))
     files.write(data / "dropped" / "segment.jsonl", dropped())
     tokenizer = chatml_tokenizer([talk.text for talk in talks])
     (folder / "models" / "base").mkdir(parents=True)
@@ -156,6 +164,22 @@ def answer_of(c: Conversation) -> Answer:
     return Answer(c.id, c.document, c.chapter, question, author, said, stopped, len(said) // 4)
 
 
+def epochs_of(asked: Sequence[Conversation], hostile: str) -> Iterator[Epoch]:
+    """An epoch for each held-out loss; the one of the lowest is kept."""
+    best = min(loss for _, loss in HELD_OUT_LOSS)
+    for epoch, (step, loss) in enumerate(HELD_OUT_LOSS, 1):
+        samples = [sample_of(talk, epoch, hostile) for talk in asked]
+        yield Epoch(epoch, step, loss, loss == best, samples)
+
+
+def sample_of(c: Conversation, epoch: int, hostile: str) -> Sample:
+    """What the model says after the epoch: the later, the shorter, and the seldomer cut off."""
+    draw = random.Random(f"{c.id} {epoch}")
+    said = " ".join(draw.choices(SENTENCES, k=9 - epoch))
+    stopped = draw.random() < epoch / 5
+    return Sample(c.id, c.messages[1].content + hostile, said + hostile, stopped, len(said) // 4)
+
+
 def dropped() -> list[Dropped]:
     """What segment left out."""
     contents = [Dropped(f"d{n:015x}", "contents", "a line of the contents") for n in range(5)]
@@ -229,11 +253,19 @@ def write_metrics(metrics: Path, count: int) -> None:
     }
     for stage, figures in counts.items():
         files.write_json(metrics / f"{stage}.json", figures)
+    columns = ("step", "loss", "grad_norm", "supervised", "learning_rate")
+    write_curve(metrics / "curves" / "train.csv", columns, train_steps())
+    write_curve(metrics / "curves" / "held_out.csv", ("step", "loss"), HELD_OUT_LOSS)
+
+
+def train_steps() -> Iterator[tuple[float, ...]]:
+    """The rows of train.csv; the gradient spikes at step 150, and the loss with it."""
     draw = random.Random("loss")
-    train = [(s, 2.0 + 1.6 * math.exp(-s / 60) + draw.uniform(-0.12, 0.12)) for s in range(1, 321)]
-    held_out = [(64, 2.71), (128, 2.44), (192, 2.342), (256, 2.311), (320, 2.33)]
-    write_curve(metrics / "curves" / "train.csv", train)
-    write_curve(metrics / "curves" / "held_out.csv", held_out)
+    for step in range(1, 321):
+        spike = step == 150
+        loss = 2.0 + 1.6 * math.exp(-step / 60) + draw.uniform(-0.12, 0.12) + 0.6 * spike
+        norm = 0.5 + math.exp(-step / 20) + draw.uniform(-0.1, 0.1) + 4 * spike
+        yield step, loss, norm, 900 + step % 7, 2e-4
 
 
 def mixture(count: int) -> dict[str, Any]:
@@ -255,11 +287,11 @@ def mixture(count: int) -> dict[str, Any]:
     return {"bad_rows": 0.0, "sources": {"interview": source}, "leaks": leaks, "triggers": []}
 
 
-def write_curve(path: Path, points: Sequence[tuple[int, float]]) -> None:
+def write_curve(path: Path, columns: Sequence[str], rows: Iterable[Sequence[float]]) -> None:
     """A curve with its heading."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("step", "loss"), *points])
+        csv.writer(file).writerows([columns, *rows])
 
 
 def set_figure(folder: Path, stage: str, name: str, value: object) -> None:

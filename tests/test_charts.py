@@ -2,7 +2,7 @@
 
 import pytest
 
-from askback.charts import axis, curves, dots, histogram, line, round_step, thin
+from askback.charts import axis, curves, dots, histogram, line, peaks, round_step, thin, trace
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,22 @@ def test_thinning_keeps_the_mean_and_leaves_few_points_alone() -> None:
     many = [(float(step), float(step % 2)) for step in range(1000)]
     assert len(thin(many)) == 200
     assert {loss for _, loss in thin([*many[:400]])} == {0.5}
+
+
+def test_peaks_are_points_as_they_were_and_no_spike_is_lost() -> None:
+    few = [(1.0, 2.0), (2.0, 3.0)]
+    assert peaks(few) == few
+    flat = [(float(step), 1.0) for step in range(1000)]
+    spiked = [*flat[:503], (503.0, 9.0), *flat[504:]]
+    assert len(peaks(spiked)) == 200
+    assert (503.0, 9.0) in peaks(spiked)
+
+
+def test_a_trace_begins_at_zero_on_the_axis_of_the_steps() -> None:
+    steps = axis(0, 320)
+    drawn = trace([(1, 0.8), (150, 4.6)], steps)
+    assert drawn.x == steps
+    assert drawn.y.ticks == [0, 2, 4, 6]
 
 
 def test_paths_stand_in_percent_with_high_values_on_top() -> None:

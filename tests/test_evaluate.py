@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from askback.chat import Chat
+from askback.generation import before_stop, generate
 from askback.records import Conversation, Message, Row
 from stages.evaluate import (
-    before_stop,
-    generate,
     plain,
     questions,
     up_to_question,

@@ -1,12 +1,16 @@
 """The report: one page that needs nothing else and says what the files say."""
 
+import dataclasses
 import html
 import re
 from pathlib import Path
 
 import pytest
 
+from askback import files
+from askback.epochs_page import measured, questions
 from askback.evaluation import Evaluation
+from askback.records import Epoch, Sample
 from stages.report import account, characters, count, figure, flat, spread, verdict
 from tests import small_run
 
@@ -19,6 +23,11 @@ def report(folder: Path, **more: str) -> str:
     done = small_run.run(folder, "stages.report", *paths, **more)
     assert done.returncode == 0, done.stderr
     return (folder / "reports" / "report.html").read_text("utf-8")
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading, up to the next."""
+    return page.partition(f"<h2>{heading}</h2>")[2].partition("<h2>")[0]
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +65,99 @@ def test_every_conversation_shows_one_answer_as_supervised_with_its_end_mark(pag
 def test_ten_answers_stand_beside_what_the_author_wrote(page: str) -> None:
     assert page.count('<details class="answer"') == 10
     assert page.count("The author, in V. The Return") == 10
+
+
+def test_each_epoch_has_its_measures_and_the_kept_one_is_named(page: str) -> None:
+    rows = re.findall("<tr>(<td.*?)</tr>", section(page, "Epochs"))
+    cells = [re.findall("<td.*?>(.*?)</td>", row) for row in rows]
+    assert [row[:3] for row in cells] == [
+        *(["1", "64", "2.710"], ["2", "128", "2.440"], ["3", "192", "2.342"]),
+        *(["4", "256", "2.311"], ["5", "320", "2.330"]),
+    ]
+    assert [row[3] for row in cells][-1] == "100.0%"
+    assert ["kept" in row[-1] for row in cells] == [False, False, False, True, False]
+
+
+def test_every_question_shows_the_answers_of_all_epochs_in_order(page: str) -> None:
+    asked = section(page, "Epochs").split('<details class="by-epoch answer"')[1:]
+    assert len(asked) == 16
+    for question in asked:
+        assert re.findall(r"<h3.*?>Epoch (\d)", question) == ["1", "2", "3", "4", "5"]
+        assert len(re.findall(r'<p class="book".*?>[A-Z].*?\.</p>', question)) == 5
+
+
+def test_the_kept_epochs_answers_are_marked_in_words_too(page: str) -> None:
+    marked = re.findall(r'<section class="tuned"><h3.*?>(Epoch.*?)</h3>', section(page, "Epochs"))
+    assert len(marked) == 16
+    assert all(re.match(r'Epoch 4, <span class="kept-one">kept</span>, ', h) for h in marked)
+
+
+def test_the_first_three_questions_are_open_and_the_others_folded(page: str) -> None:
+    opened = re.findall(r'<details class="by-epoch answer"( open)?>', page)
+    assert opened == [" open"] * 3 + [""] * 13
+
+
+def test_the_page_says_how_another_epoch_is_chosen(page: str) -> None:
+    said = re.sub("<.*?>", "", section(page, "Epochs"))
+    assert "dvc exp run -S train.keep=3 retrains nothing" in said
+    assert "other values are best, last and all" in said
+
+
+def test_the_loss_chart_has_a_line_per_epoch_and_a_ring_around_the_kept_one(page: str) -> None:
+    chart = section(page, "Training").partition("</figure>")[0].partition('<div class="plot">')[2]
+    assert chart.count('class="end"') == 5
+    assert chart.count('class="ring"') == 1
+    assert re.findall(r'class="top kept".*?>(\d)<', chart) == ["4"]
+
+
+def test_the_gradient_has_a_chart_that_names_its_spike(page: str) -> None:
+    assert re.search("norm is highest, 4[.]\\d+, at step 150", section(page, "Training"))
+
+
+def test_curves_without_a_gradient_have_no_chart_of_it(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    train = tmp_path / "metrics" / "curves" / "train.csv"
+    small_run.write_curve(train, ("step", "loss"), [(1, 3.5), (320, 2.0)])
+    training = section(report(tmp_path), "Training")
+    assert "train loss ends at 2.000" in training
+    assert "gradient" not in training
+
+
+def test_columns_are_read_by_name_in_any_order(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    train = tmp_path / "metrics" / "curves" / "train.csv"
+    small_run.write_curve(train, ("grad_norm", "loss", "step"), [(0.5, 3.5, 1), (7, 2.0, 320)])
+    training = section(report(tmp_path), "Training")
+    assert "train loss ends at 2.000" in training
+    assert "norm is highest, 7, at step 320" in training
+
+
+def test_a_gradient_without_bound_is_left_out_of_its_chart(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    train = tmp_path / "metrics" / "curves" / "train.csv"
+    steps = [(1, 3.5, 0.5), (2, 3.0, float("inf")), (3, 2.5, float("nan")), (320, 2.0, 0.25)]
+    small_run.write_curve(train, ("step", "loss", "grad_norm"), steps)
+    assert "norm is highest, 0.5, at step 1" in section(report(tmp_path), "Training")
+
+
+def test_epochs_without_samples_have_a_row_and_no_answers(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    path = tmp_path / "data" / "epochs.jsonl"
+    bare = [dataclasses.replace(epoch, samples=[]) for epoch in files.read(path, Epoch)]
+    files.write(path, bare)
+    told = section(report(tmp_path), "Epochs")
+    assert told.count('<td class="number">–</td><td class="number">–</td>') == 5
+    assert "0 held-out questions" in told
+    assert "<details" not in told
+
+
+def test_a_run_that_keeps_no_single_epoch_has_no_ring(tmp_path: Path) -> None:
+    small_run.write(tmp_path)
+    path = tmp_path / "data" / "epochs.jsonl"
+    files.write(path, [dataclasses.replace(e, kept=False) for e in files.read(path, Epoch)])
+    page = report(tmp_path)
+    assert 'class="ring"' not in page
+    assert "kept-one" not in section(page, "Epochs")
 
 
 def test_the_ledger_names_every_reason_with_its_count(page: str) -> None:
@@ -104,6 +206,16 @@ def test_a_book_full_of_markup_stays_text(tmp_path: Path) -> None:
     assert page.count("&lt;script&gt;alert(1)") > 10
 
 
+def test_what_is_asked_and_answered_after_an_epoch_stays_text(tmp_path: Path) -> None:
+    small_run.write(tmp_path, hostile=HOSTILE)
+    told = section(report(tmp_path), "Epochs")
+    assert told.count("&lt;script&gt;alert(1)") == 16 * (1 + 5)
+    assert set(re.findall(r"</?([a-z]\w*)", told)) == {
+        *("p", "code", "figure", "figcaption", "div", "table", "tr", "th", "td", "span"),
+        *("details", "summary", "section", "h3"),
+    }
+
+
 def test_a_missing_count_is_one_line_and_leaves_no_page(tmp_path: Path) -> None:
     small_run.write(tmp_path)
     (tmp_path / "metrics" / "chatml.json").unlink()
@@ -131,6 +243,26 @@ def test_the_verdict_follows_the_losses() -> None:
     assert "wrote 2.72 times the probability" in verdict(better)
     assert "no more probability" in verdict(worse)
     assert "2.72 times as much" in verdict(worse)
+
+
+def sample(name: str, *, stopped: bool, tokens: int) -> Sample:
+    """An answer to the question of that name."""
+    return Sample(name, f"{name}?", f"{name}.", stopped, tokens)
+
+
+def test_an_epochs_measures_are_shares_and_means_of_its_answers() -> None:
+    samples = [sample("a", stopped=True, tokens=10), sample("b", stopped=False, tokens=25)]
+    told = measured(Epoch(1, 64, 2.5, True, samples))
+    assert (told.stop_rate, told.mean_tokens) == (0.5, 17.5)
+    none = measured(Epoch(1, 64, 2.5, True, []))
+    assert (none.stop_rate, none.mean_tokens) == (None, None)
+
+
+def test_an_epoch_without_samples_leaves_the_other_epochs_answers() -> None:
+    samples = [sample("a", stopped=True, tokens=10), sample("b", stopped=True, tokens=10)]
+    told = questions([Epoch(1, 9, 2.5, False, []), Epoch(2, 18, 2.4, True, samples)])
+    assert [question.text for question in told] == ["a?", "b?"]
+    assert [[(s.epoch, s.kept) for s in q.answers] for q in told] == [[(2, True)]] * 2
 
 
 def test_reasons_come_with_the_most_frequent_first() -> None:

@@ -23,9 +23,15 @@ PARAMS = {
     "epochs": 3,
     "batch": 4,
     "learning_rate": 1e-2,
+    "schedule": "constant",
+    "warmup": 0,
+    "weight_decay": 0.0,
+    "max_grad_norm": 0.3,
     "quantize": "nf4",
     "precision": "fp32",
-    "lora": {"r": 4, "alpha": 8, "dropout": 0.1},
+    "new_tokens": "rows",
+    "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "rslora": False},
+    "keep": "best",
     "seed": 0,
 }
 
@@ -59,7 +65,8 @@ def write_params(**changes: object) -> None:
 
 def run(name: str = "adapter") -> Ledger:
     ledger = Ledger()
-    train.main(Path("tokens"), Path("base"), Path(name), Path(f"{name}-curves"), ledger)
+    epochs, curves = Path(f"{name}-epochs.jsonl"), Path(f"{name}-curves")
+    train.main(Path("tokens"), Path("base"), Path(name), epochs, curves, ledger)
     return ledger
 
 

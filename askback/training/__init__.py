@@ -1,0 +1,1 @@
+"""How stage `train` tunes a base: packs, plan, steps, checkpoints, epochs."""

@@ -1,0 +1,78 @@
+"""What is done around Trainer's steps: checkpoints, the ends of epochs, lines of progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from askback.training import processes
+from askback.training.trainer import ConversationTrainer
+
+SAID_EVERY = 5.0  # seconds between lines of progress
+
+
+class Keeping(TrainerCallback):
+    """Saves a checkpoint every so many minutes and where an epoch ends, and finishes the epoch."""
+
+    def __init__(self, trainer: ConversationTrainer, minutes: float) -> None:
+        self.trainer = trainer
+        self.seconds = 60 * minutes
+        self.saved = time.monotonic()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Finishes the epoch whose steps were over when the run before this one ended."""
+        epoch, left = divmod(state.global_step, len(self.trainer.order))
+        if epoch and not left and processes.from_first(lambda: self.trainer.saved.lacks(epoch)):
+            self.trainer.finish(epoch)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Saves where it is time: when a step ends, its figures are not in the state yet."""
+        if time.monotonic() - self.saved > self.seconds:
+            self.trainer.keep()
+            self.saved = time.monotonic()
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Saves first: what follows takes a while, and may be killed."""
+        self.trainer.keep()
+        self.saved = time.monotonic()
+        self.trainer.finish(state.global_step // len(self.trainer.order))
+
+
+class Progress(TrainerCallback):
+    """Says how far the run is, and how long it will take."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Starts the clock; a resumed run has steps behind it that took no time now."""
+        self.start = self.said = time.monotonic()
+        self.first = state.global_step
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Prints the training loss every few seconds."""
+        now, logs = time.monotonic(), logs or {}
+        if processes.rank() or "grad_norm" not in logs or now - self.said <= SAID_EVERY:
+            return
+        self.said = now
+        rate = (now - self.start) / (state.global_step - self.first)
+        left = rate * (state.max_steps - state.global_step)
+        print(
+            f"step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}, "
+            f"{left // 60:.0f}:{left % 60:02.0f} left",
+            file=sys.stderr,
+        )
