@@ -30,6 +30,9 @@ def whole(path: Path) -> Iterator[Path]:
         for file in [part, *part.rglob("*")]:
             sync(file)
         swap(part, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failed write does not know its file
+        raise
     finally:
         remove(part)
 

@@ -116,17 +116,24 @@ def refuse_untunable(path: Path) -> None:
         raise UserError(f"{path}: {kind} is no causal language model; choose one as base.model")
     if "quantization_config" in config:
         raise UserError(f"{path}: already quantised; choose the original as base.model")
-    missing = set(PROJECTIONS) - {name.rsplit(".", 1)[-1] for name in linears(path.parent)}
+    network = empty(path.parent)
+    if any("experts" in name.split(".") for name, _ in network.named_modules()):
+        raise UserError(
+            f"{path}: {kind} is a mixture of experts; choose a dense base as base.model"
+        )
+    missing = set(PROJECTIONS) - {name.rsplit(".", 1)[-1] for name in linears(network)}
     if missing:
         names = ", ".join(sorted(missing))
         raise UserError(f"{path}: {kind} lacks the layers {names}; choose a Llama or Mistral")
+    if type(network.get_input_embeddings()).__name__ != "Embedding":  # such as Gemma's, which scale
+        raise UserError(f"{path}: {kind} has embeddings of its own kind; choose a Llama or Mistral")
 
 
-def linears(folder: Path) -> list[str]:
-    """The names of the linear layers of the model that `folder` configures, without its weights."""
+def linears(network: PreTrainedModel) -> list[str]:
+    """The names of its linear layers."""
     import torch
 
-    return [name for name, m in empty(folder).named_modules() if isinstance(m, torch.nn.Linear)]
+    return [name for name, m in network.named_modules() if isinstance(m, torch.nn.Linear)]
 
 
 def empty(folder: Path) -> PreTrainedModel:

@@ -139,11 +139,22 @@ def end_with_parent() -> None:
 
 
 def ancestors() -> tuple[int, ...]:
-    """The ids of dvc's process and of the shell between, where /bin/sh did not exec the stage."""
-    parent = os.getppid()
-    status = Path(f"/proc/{parent}/stat")
+    """The ids of dvc's process and of those between: a shell, and what launches many processes.
+
+    Dvc is the first that has no DVC_STAGE in its own environment.
+    """
+    found = [os.getppid()]
+    while found[-1] > 1 and b"DVC_STAGE=" in told(found[-1], "environ"):
+        status = told(found[-1], "stat").rpartition(b") ")[2].split()
+        if len(status) < 2:
+            break
+        found.append(int(status[1]))
+    return tuple(found)
+
+
+def told(process: int, what: str) -> bytes:
+    """What /proc tells of a process; nothing where there is none, as on macOS, or it is gone."""
     try:
-        name, rest = status.read_text().split("(", 1)[1].rsplit(")", 1)
-    except OSError:  # macOS has no /proc; a parent that is just gone has no entry
-        return (parent,)
-    return (parent, int(rest.split()[1])) if name.endswith("sh") else (parent,)
+        return Path(f"/proc/{process}/{what}").read_bytes()
+    except OSError:
+        return b""

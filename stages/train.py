@@ -90,6 +90,31 @@ def warn_of_rate(params: TrainParams) -> None:
         )
 
 
+def refuse(params: TrainParams, held_out: Rows) -> None:
+    """Raises UserError for what would only fail once everything is trained."""
+    if isinstance(params.keep, int) and params.keep > params.epochs:
+        raise UserError(
+            f"params.yaml: train.keep: there is no epoch {params.keep}, "
+            f"train.epochs is {params.epochs}"
+        )
+    if not held_out.counts.supervised:
+        raise UserError("nothing held out is supervised; raise chatml.held_out or add documents")
+
+
+def reporters() -> list[str]:
+    """Where Trainer reports to, as ASKBACK_REPORT_TO names it; UserError where it cannot."""
+    from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+
+    names = os.environ.get("ASKBACK_REPORT_TO", "none").replace(",", " ").split()
+    asked = [name for name in names if name != "none"]
+    try:
+        for callback in get_reporting_integration_callbacks(asked):
+            callback()
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise UserError(f"ASKBACK_REPORT_TO={' '.join(asked)}: {error}") from None
+    return asked
+
+
 def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, object]:
     """Everything that shapes a run, by name: its data, its base, its params and its code.
 
@@ -133,7 +158,7 @@ def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
         remove_unused_columns=False,
         disable_tqdm=True,  # Progress speaks
-        report_to=os.environ.get("ASKBACK_REPORT_TO", "none"),
+        report_to=reporters(),
         seed=params.seed,
         use_cpu=not cuda,
         dataloader_pin_memory=False,  # what is loaded are numbers of rows
@@ -148,11 +173,13 @@ def main(tokens: In, base: In, adapter: Out, epochs: Out, curves: Out, ledger: L
     from askback.training import processes
     from askback.training.checkpoints import Checkpoints
 
+    held_out = Rows(tokens / "validation.arrow")
+    refuse(params, held_out)
     saved = Checkpoints(ingredients(tokens, base, params))
     with ExitStack() as stack:
         if processes.rank() == 0:
             stack.enter_context(locked(saved.folder))
-        train(Rows(tokens / "train.arrow"), Rows(tokens / "validation.arrow"), base, params, saved)
+        train(Rows(tokens / "train.arrow"), held_out, base, params, saved)
         if processes.rank() == 0:
             hand_on(saved, params, adapter, epochs, curves, ledger)
 

@@ -280,8 +280,7 @@ def check_failure(code: int, told: str, number: int, run: Path) -> None:
     assert set(left.values()) == {None}, left
     assert sum(name.startswith("checkpoint-") for name in left) >= 2
     assert "epoch-1" in left
-    if {"checkpoint-6", "epoch-2"} - left.keys():  # not in the outs, but while training
-        assert str(Path(".askback/checkpoints", run.name)) in said[0]
+    assert ": '" in said[0]  # where
 
 
 def fail_sync(
@@ -308,7 +307,7 @@ def fail_sync(
 def test_a_sync_that_fails_ends_the_run_by_name_and_the_next_run_in_the_same_bits(
     runs: Runs, run: Path, capsys: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
-    """While the run's account of itself, a checkpoint, the next, an epoch or the outs are written."""
+    """While the run's account of itself, a checkpoint, the next, an epoch or outs are written."""
     assert fail_sync(runs, run, capsys, number, code)
 
 

@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_again_and_again_gets_as_far(place, processes):
             processes, AT=f"pack {step}.0", DO="kill", ASKBACK_CHECKPOINT_MINUTES=EACH
         )
         assert -9 in killed.ends(), killed.said
-        assert step == 1 or f"going on from step {step - 1}\n" in killed.said
+        assert step <= 2 or f"going on from step {step - 2}\n" in killed.said
     work.run(processes)
     assert work.made == undisturbed(processes).made
 

@@ -316,8 +316,14 @@ def test_nothing_is_reported_to_anyone_unless_it_is_asked_for(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert train.arguments(params(), Path("there")).report_to == []
+    monkeypatch.setenv("ASKBACK_REPORT_TO", "")
+    assert train.arguments(params(), Path("there")).report_to == []
+    monkeypatch.setenv("ASKBACK_REPORT_TO", "nowhere")
+    with pytest.raises(UserError, match="ASKBACK_REPORT_TO=nowhere: nowhere is not supported"):
+        train.arguments(params(), Path("there"))
     monkeypatch.setenv("ASKBACK_REPORT_TO", "tensorboard")
-    assert train.arguments(params(), Path("there")).report_to == ["tensorboard"]
+    with pytest.raises(UserError, match=r"ASKBACK_REPORT_TO=tensorboard: .* requires tensorboard"):
+        train.arguments(params(), Path("there"))
 
 
 def epochs() -> list[Epoch]:

@@ -13,7 +13,6 @@ from transformers import PreTrainedModel
 from askback import attention
 from askback.errors import UserError
 from askback.head import PART
-from askback.loss import summed_loss
 from askback.packs import Pack
 from askback.records import Row
 from askback.training import adapter, plan
@@ -167,7 +166,7 @@ def test_the_ledger_is_told_in_mebibytes() -> None:
 
 
 def kept_bytes(tuned: PeftModel, tokens: int) -> int:
-    """What a pack of so many tokens leaves for its backward pass."""
+    """What a pack of so many tokens leaves in the layers for its backward pass."""
     kept: dict[int, int] = {}
     held: list[torch.Tensor] = []
     own = {p.untyped_storage().data_ptr() for p in tuned.parameters()}
@@ -181,7 +180,9 @@ def kept_bytes(tuned: PeftModel, tokens: int) -> int:
 
     pack = Pack.of([Row([1] * tokens, [1] * tokens)], "cpu")
     with attention.of_packs(network(tuned)), saved_tensors_hooks(note, lambda tensor: tensor):
-        summed_loss(network(tuned), pack)
+        network(tuned).base_model(
+            input_ids=pack.ids, position_ids=pack.positions, use_cache=False, pack=pack
+        )
     return sum(kept.values())
 
 

@@ -110,7 +110,7 @@ def test_two_processes_keep_the_steps_so_far_wherever_they_are_told_to_stop(work
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_where_one_of_two_processes_is_told_to_stop_in_a_step_both_do(work, rank):
-    run = work.start(2, **MIDDLE)
+    run = work.start(2, AT=f"pack 5.{rank}", DO="linger", RANKS=str(rank))
     run.reaches(work.folder)
     run.signal(signal.SIGTERM, rank)
     assert run.ends(SECONDS) == [3, 3], run.said
@@ -121,7 +121,7 @@ def test_where_one_of_two_processes_is_told_to_stop_in_a_step_both_do(work, rank
 @pytest.mark.parametrize("rank", [0, 1])
 def test_where_one_of_two_is_told_to_stop_between_epochs_both_end(work, rank):
     """The other may learn of it by a connection that is gone."""
-    run = work.start(2, AT="evaluation", DO="linger")
+    run = work.start(2, AT="evaluation", DO="linger", RANKS=str(rank))
     run.reaches(work.folder)
     run.signal(signal.SIGTERM, rank)
     assert run.ends(SECONDS)[rank] == 3, run.said
@@ -208,7 +208,7 @@ def test_processes_that_are_told_to_stop_by_their_launcher_keep_the_steps_so_far
 
 
 def kill(launcher: subprocess.Popen[str]) -> None:
-    """Ends a launcher with SIGKILL, and what it has started: torch gives each a group of its own."""
+    """Ends a launcher and what it has started, which torch gives groups of their own."""
     for pid in [launcher.pid, *descendants(launcher.pid)]:
         os.kill(pid, signal.SIGKILL)
 

@@ -178,7 +178,7 @@ def test_a_disk_that_takes_no_more_exits_3_and_leaves_the_old(folder):
     ended = folder.run()
 
     assert ended.returncode == 3
-    assert ended.stderr == "copy: [Errno 27] File too large; make room and run again\n"
+    assert ended.stderr == "copy: [Errno 27] File too large: 'out'; make room and run again\n"
     assert folder.unchanged()
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from askback.errors import UserError
 from askback.training import processes
-from askback.training.trainer import ConversationTrainer
+
+if TYPE_CHECKING:
+    from askback.training.trainer import ConversationTrainer
 
 SAID_EVERY = 5.0  # seconds between lines of progress
 
@@ -16,9 +22,9 @@ SAID_EVERY = 5.0  # seconds between lines of progress
 class Keeping(TrainerCallback):
     """Saves a checkpoint every so many minutes and where an epoch ends, and finishes the epoch."""
 
-    def __init__(self, trainer: ConversationTrainer, minutes: float) -> None:
+    def __init__(self, trainer: ConversationTrainer) -> None:
         self.trainer = trainer
-        self.seconds = 60 * minutes
+        self.seconds = 60 * minutes()
         self.saved = time.monotonic()
 
     def on_train_begin(
@@ -76,3 +82,15 @@ class Progress(TrainerCallback):
             f"{left // 60:.0f}:{left % 60:02.0f} left",
             file=sys.stderr,
         )
+
+
+def minutes() -> float:
+    """How long the time between two checkpoints is; UserError where the variable is no number."""
+    text = os.environ.get("ASKBACK_CHECKPOINT_MINUTES", "15")
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not found >= 0:
+        raise UserError(f"ASKBACK_CHECKPOINT_MINUTES={text}: not a number of minutes")
+    return found

@@ -97,6 +97,8 @@ def train_new_tokens(network: PreTrainedModel, ids: Sequence[int], how: NewToken
         network.set_input_embeddings(RowsEmbedding(old, rows, chosen))
         of_head = rows if tied else Parameter(out[chosen].float())
         network.set_output_embeddings(RowsHead(out, of_head, chosen))
+        if tied:
+            network.get_output_embeddings().weight = network.get_input_embeddings().weight
     else:
         matrix = Parameter(old.float())
         network.set_input_embeddings(FullEmbedding(matrix, old.dtype))

@@ -22,13 +22,20 @@ def save(optimizer: Optimizer, folder: Path) -> None:
     tensors: dict[str, torch.Tensor] = {}
     rest: dict[str, dict[str, Any]] = {}
     for number, state in found["state"].items():
-        for key, value in state.items():
+        for key, value in flat(state).items():
             if isinstance(value, torch.Tensor):
                 tensors[f"{number}.{key}"] = value
             else:
                 rest.setdefault(str(number), {})[key] = value
     write_tensors(folder / TENSORS, tensors)
     files.write_json(folder / REST, {"state": rest, "groups": found["param_groups"]})
+
+
+def flat(state: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's state; bitsandbytes keeps it from FSDP in a dictionary within."""
+    inner = [value for value in state.values() if isinstance(value, dict)]
+    own = {key: value for key, value in state.items() if not isinstance(value, dict)}
+    return own | {key: value for one in inner for key, value in one.items()}
 
 
 def load(optimizer: Optimizer, folder: Path) -> None:

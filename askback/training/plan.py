@@ -18,7 +18,6 @@ from peft import PeftModel
 from askback import attention
 from askback.errors import UserError
 from askback.head import PART
-from askback.loss import summed_loss
 from askback.packs import Pack
 from askback.records import Row
 from askback.training.adapter import trained
@@ -144,7 +143,7 @@ def limit() -> int:
         asked = float(text or math.inf)
     except ValueError:
         asked = 0.0
-    if asked <= 0:
+    if not asked > 0:
         raise UserError(f"ASKBACK_GPU_MEMORY={text}: not a number of gigabytes above 0")
     return int(min(card, asked * 1e9))
 
@@ -173,13 +172,16 @@ def measure(tuned: PeftModel) -> Cost:
 
     tuned.train()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        summed_loss(network, pack)
+        network.base_model(
+            input_ids=pack.ids, position_ids=pack.positions, use_cache=False, pack=pack
+        )
     half = network.get_input_embeddings().weight.element_size()
+    head = network.get_output_embeddings().weight
     return Cost(
         layer=sum(kept.values()) / PROBE / config.num_hidden_layers,
         input=config.hidden_size * half,
         layers=config.num_hidden_layers,
-        head=3 * 4 * PART * config.vocab_size,
+        head=3 * 4 * PART * len(head) + (2 * size(head) if head.requires_grad else 0),
     )
 
 
@@ -217,7 +219,8 @@ def pace(plan: Plan, layers: int, step: int) -> float:
 def recompute(tuned: PeftModel, layers: int) -> None:
     """Has the first `layers` layers computed again in the backward pass, and the others not."""
     network: Any = tuned.get_base_model()
-    network.gradient_checkpointing_enable({"use_reentrant": False})
+    newer = getattr(network, "activation_checkpointing_enable", None)  # from 5.23 on
+    (newer or network.gradient_checkpointing_enable)({"use_reentrant": False})
     for number, layer in enumerate(network.base_model.layers):
         layer.gradient_checkpointing = number < layers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 
 import torch
@@ -28,7 +29,8 @@ def check(network: PreTrainedModel, one: Row, other: Row) -> None:
     first, second = begun(one), begun(other)
     quiet = Row(first.ids, [IGNORED] * len(first.ids))
     strange = Row(first.ids[::-1], quiet.labels)
-    close = CLOSE[network.dtype]
+    close = max(CLOSE.get(parameter.dtype, 0.0) for parameter in network.parameters())
+    network.eval()
     with torch.no_grad():
         beside, moved = loss(network, quiet, second), loss(network, strange, second)
         refuse_unequal(beside, moved, SAME, "moves when its neighbour in the pack changes")
@@ -69,7 +71,8 @@ def plainly(network: PreTrainedModel) -> AbstractContextManager[None]:
 
 def refuse_unequal(one: float, other: float, tolerance: float, what: str) -> None:
     """Raises UserError where two losses differ by more than `tolerance` of the larger."""
-    if not abs(one - other) <= tolerance * max(abs(one), abs(other)):
+    apart = abs(one - other)
+    if not (math.isfinite(apart) and apart <= tolerance * max(abs(one), abs(other))):
         raise UserError(
             f"self-test: a conversation's loss {what}: {one:.6g} and {other:.6g}; this model "
             "cannot be tuned with this version of torch and transformers: use those of "

@@ -7,7 +7,6 @@ killed in between decide what is learned.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -23,9 +22,9 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 
-from askback import attention, files
+from askback import attention
 from askback.chat import Chat
 from askback.errors import UserError
 from askback.loss import held_out_loss, summed_loss
@@ -33,20 +32,16 @@ from askback.model import Base
 from askback.packs import Pack, bins
 from askback.records import IGNORED, Epoch, Row, TokenRow
 from askback.tokens import Rows
-from askback.training import adapter, optimizer, processes, surroundings
-from askback.training.checkpoints import Checkpoints, Curve, find_damage, step
+from askback.training import adapter, processes, surroundings
+from askback.training.callbacks import Keeping, Progress
+from askback.training.checkpoints import Checkpoints, Curve, step
+from askback.training.kept import KeptTrainer
 from askback.training.order import Order, Steps
 from askback.training.plan import Plan, plan_for, recompute
 from askback.training.samples import prompts, samples
 from askback.training.selftest import check
 from askback.training.sharding import shard
 from askback.training.stopping import Stop
-from askback.training.tensors import read_tensors, write_tensors
-
-TRAINED = "trained.safetensors"
-SCHEDULE = "schedule.json"
-SCALER = "scaler.json"
-STATE = "trainer_state.json"  # Trainer's own name for it
 
 FILLER = Row([0, 0], [IGNORED, IGNORED])  # a pack without loss, where others still have one
 
@@ -80,11 +75,8 @@ class Replica(torch.nn.Module):
         self.model = model
 
 
-class ConversationTrainer(Trainer):
-    """Trainer whose steps are packs, and whose checkpoints are sealed folders without pickles."""
-
-    optimizer: Any
-    lr_scheduler: Any
+class ConversationTrainer(KeptTrainer):
+    """Trainer whose steps are packs, and whose epochs end with a look at what was learned."""
 
     def __init__(
         self,
@@ -113,17 +105,16 @@ class ConversationTrainer(Trainer):
 
         Raises KeyboardInterrupt, with what was gained saved, where it is asked to stop.
         """
-        from askback.training.callbacks import Keeping, Progress
-
         processes.same_as_first(self.learned())
         shards = processes.count() if self.sharded else 1
-        plan = plan_for(self.tuned, self.longest, self.tokens, shards)
+        with self.autocast():
+            plan = plan_for(self.tuned, self.longest, self.tokens, shards)
         self.plan, lines = processes.from_first(lambda: plan)  # who waits for whom hangs on it
         for line in lines:
             self.say(line)
         if self.sharded:
             shard(self.network)
-        self.add_callback(Keeping(self, minutes()))
+        self.add_callback(Keeping(self))
         self.add_callback(Progress())
         with attention.of_packs(self.network), self.stop.heard():
             with self.autocast():
@@ -149,7 +140,7 @@ class ConversationTrainer(Trainer):
         """Says where it goes on, and what is not as it was."""
         self.say(f"going on from step {step(checkpoint)}")
         for line in surroundings.differences(checkpoint, self.plan):
-            self.say(f"equal to rounding only, not to the bit: {line}")
+            self.say(f"no longer equal to the bit: {line}")
 
     @property
     def network(self) -> PreTrainedModel:
@@ -310,52 +301,7 @@ class ConversationTrainer(Trainer):
             if "grad_norm" in entry and entry["step"] in steps
         ]
 
-    def keep(self) -> None:
-        """Saves a checkpoint of the steps so far, unless there is one."""
-        done = self.state.global_step
-        if processes.rank() == 0 and done and find_damage(self.saved.checkpoint(done)):
-            self.saved.save(done, self.write)
-
-    def write(self, folder: Path) -> None:
-        """Everything that the next step follows from, but the seeds, which it makes itself."""
-        write_tensors(folder / TRAINED, adapter.trained(self.tuned))
-        optimizer.save(self.optimizer, folder)
-        files.write_json(folder / SCHEDULE, self.lr_scheduler.state_dict())
-        if self.accelerator.scaler is not None:
-            files.write_json(folder / SCALER, self.accelerator.scaler.state_dict())
-        self.state.save_to_json(str(folder / STATE))
-        surroundings.write(folder, self.plan)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        kept = read_tensors(Path(resume_from_checkpoint, TRAINED))
-        with torch.no_grad():
-            for name, parameter in adapter.trained(self.tuned).items():
-                parameter.copy_(kept[name])
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            optimizer.load(self.optimizer, Path(checkpoint))
-            schedule = json.loads(Path(checkpoint, SCHEDULE).read_text("utf-8"))
-            self.lr_scheduler.load_state_dict(schedule)
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None and self.accelerator.scaler is not None:
-            scale = json.loads(Path(checkpoint, SCALER).read_text("utf-8"))
-            self.accelerator.scaler.load_state_dict(scale)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        """Nothing: every pack has its own seed."""
-
     def say(self, text: str) -> None:
         """Tells the user, once for all processes."""
         if processes.rank() == 0:
             print(f"train: {text}", file=sys.stderr)
-
-
-def minutes() -> float:
-    """How long the time between two checkpoints is; UserError where the variable is no number."""
-    text = os.environ.get("ASKBACK_CHECKPOINT_MINUTES", "15")
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"ASKBACK_CHECKPOINT_MINUTES={text}: not a number of minutes") from None
