@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from askback import attention
-from askback.head import head_loss
 from askback.packs import Pack, bins
 from askback.records import Row
 
@@ -33,6 +32,8 @@ def summed_loss(network: PreTrainedModel, pack: Pack) -> torch.Tensor:
 
     The network attends as `attention.of_packs` has it.
     """
+    from askback.head import head_loss
+
     hidden = network.base_model(
         input_ids=pack.ids, position_ids=pack.positions, use_cache=False, pack=pack
     ).last_hidden_state

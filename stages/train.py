@@ -59,6 +59,7 @@ class TrainParams(Section):
     precision: Precision
     new_tokens: Literal["rows", "full"]
     lora: LoraParams
+    max_new_tokens: int = Field(ge=1)  # of an answer at an epoch's end
     keep: Literal["best", "last", "all"] | Annotated[int, Field(ge=1)]  # or an epoch's number
     seed: int
 
@@ -231,6 +232,7 @@ def trainer_of(
         held_out=held_out,
         voice=Voice.of(base, network),
         half=half(params.precision),
+        max_new_tokens=params.max_new_tokens,
         **more,
     )
 

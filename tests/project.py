@@ -21,6 +21,7 @@ SMALL: dict[str, object] = {
     "base.tiny.steps": 2,
     "train.epochs": 2,
     "train.lora.r": 4,
+    "train.max_new_tokens": 8,
     "evaluate.prompts": 2,
     "evaluate.max_new_tokens": 8,
     "limits.loss_ratio": 9.0,

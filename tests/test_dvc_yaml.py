@@ -86,6 +86,7 @@ READ_BY = {
     "train.lora.alpha": "train",
     "train.lora.dropout": "train",
     "train.lora.rslora": "train",
+    "train.max_new_tokens": "train",
     "train.keep": "train",
     "train.seed": "train",
     "merge.into": "merge",

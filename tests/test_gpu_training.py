@@ -200,6 +200,7 @@ PARAMS: dict[str, Any] = {
     "precision": "bf16",
     "new_tokens": "rows",
     "lora": {"r": 8, "alpha": 16, "dropout": 0.1, "rslora": False},
+    "max_new_tokens": 64,
     "keep": "last",
     "seed": 0,
 }

@@ -23,7 +23,7 @@ CHANGES = [
     ("report.conversations", "2", ["report"]),
     ("evaluate.prompts", "3", ["evaluate", "report", "gate"]),
     ("merge.into", "nf4", ["merge", "evaluate", "report", "gate"]),
-    ("train.learning_rate", "0.001", ["train", "merge", "evaluate", "report", "gate"]),
+    ("train.learning_rate", "0.0005", ["train", "merge", "evaluate", "report", "gate"]),
 ]
 
 
@@ -216,7 +216,7 @@ def test_after_a_kill_a_changed_param_starts_training_over_and_says_why(tokenize
     project.set({"train.learning_rate": 0.5e-4})
     again = project.dvc("repro", "train")
     output = again.stdout + again.stderr
-    assert "starting over: train.learning_rate was 0.002, is 5e-05" in output
+    assert "starting over: train.learning_rate was 0.001, is 5e-05" in output
     assert "going on" not in output
 
 
@@ -263,11 +263,12 @@ def hostile_book() -> str:
 
 @pytest.mark.parametrize("name", [*DATA_STAGES, "base"])
 def test_a_data_stage_starts_in_under_a_third_of_a_second_and_without_torch(name):
-    """A machine on which pydantic alone takes a tenth of a second is given three times that."""
-    stage, pydantic = f"import stages.{name}", "from pydantic import BaseModel, TypeAdapter"
-    pairs = [(time_to_start(stage), time_to_start(pydantic)) for _ in range(7)]
+    """On a slow or busy machine: in under 1.75 times what all stages have in common."""
+    stage = f"import stages.{name}"
+    common = "import askback.stage, askback.params, askback.ledger, askback.records"
+    pairs = [(time_to_start(stage), time_to_start(common)) for _ in range(7)]
     ours, floor = (min(times) for times in zip(*pairs, strict=True))
-    assert ours < max(0.3, 3 * floor)
+    assert ours < max(0.3, 1.75 * floor)
     loaded = python(f"{stage}, sys; print(*sys.modules)").split()
     assert not {"torch", "transformers"} & set(loaded)
 

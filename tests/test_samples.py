@@ -11,7 +11,7 @@ from askback import tokens
 from askback.chat import Chat
 from askback.records import Message, TokenRow
 from askback.tokens import Rows
-from askback.training.samples import MOST_TOKENS, PROMPTS, Prompt, last_message, prompts, samples
+from askback.training.samples import PROMPTS, Prompt, last_message, prompts, samples
 from tests.small_tokenizers import KINDS, Kind, make, write
 
 TALKS = [
@@ -137,7 +137,7 @@ def test_an_answer_is_on_record_up_to_its_end_and_the_mode_stays(
     network.train(training)
     before = network.config._attn_implementation
     questions = asked(chat, "the rain?", "I")
-    found = list(samples(network, chat, questions, [chat.end_id]))
+    found = list(samples(network, chat, questions, 9, [chat.end_id]))
     assert [(one.id, one.question) for one in found] == [("0", "the rain?"), ("1", "I")]
     assert {(one.answer, one.stopped, one.tokens) for one in found} == {
         (chat.decode(words), True, 4)
@@ -149,5 +149,5 @@ def test_an_answer_is_on_record_up_to_its_end_and_the_mode_stays(
 def test_an_answer_without_end_is_cut_and_said_to_be(chat: Chat) -> None:
     word = chat.encode_text("?")[-1]
     network = parrot(chat, [word, word], vocabulary(chat))
-    found = next(samples(network, chat, asked(chat, "I"), [chat.end_id]))
-    assert (found.stopped, found.tokens) == (False, MOST_TOKENS)
+    found = next(samples(network, chat, asked(chat, "I"), 9, [chat.end_id]))
+    assert (found.stopped, found.tokens) == (False, 9)

@@ -165,21 +165,25 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Figures]]:
     return run(tmp_path_factory.mktemp("two"), 2, KINDS)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
 def test_shared_weights_give_the_loss_and_the_gradients_of_whole_ones(kind, two):
     assert all(found["False"] <= 1e-6 for found in two[kind])
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
 def test_so_they_do_when_activations_are_computed_again(kind, two):
     assert all(found["True"] <= 1e-6 for found in two[kind])
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
 def test_between_steps_each_process_holds_half_of_the_frozen_weights(kind, two):
     assert [found["kept"] for found in two[kind]] == pytest.approx([0.5, 0.5], abs=0.01)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_process_evaluates_and_writes_as_one_with_whole_weights_does(kind, two):
     for found in two[kind]:
@@ -188,6 +192,7 @@ def test_every_process_evaluates_and_writes_as_one_with_whole_weights_does(kind,
         assert words_shared == words_whole
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_saved_from_shared_weights_goes_on_with_whole_ones_and_back(kind, two):
     for found in two[kind]:

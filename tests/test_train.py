@@ -31,6 +31,7 @@ PARAMS = {
     "precision": "fp32",
     "new_tokens": "rows",
     "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "rslora": False},
+    "max_new_tokens": 16,
     "keep": "best",
     "seed": 0,
 }

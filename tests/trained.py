@@ -51,6 +51,7 @@ PARAMS: dict[str, object] = {
     "quantize": "none",
     "precision": "fp32",
     "new_tokens": "rows",
+    "max_new_tokens": 4,
     "keep": "last",
     "seed": 0,
 }
@@ -389,14 +390,13 @@ def alone() -> None:
 
 
 def prepare() -> None:
-    """Small packs, short samples, and something that happens at a moment."""
+    """Small packs, and something that happens at a moment."""
     import torch
 
-    from askback.training import plan, samples
+    from askback.training import plan
 
     torch.set_num_threads(1)
     plan.CPU_TOKENS = int(os.environ.get("TOKENS", "100"))
-    samples.MOST_TOKENS = 4
     if at := os.environ.get("AT"):
         act = ACTS[os.environ["DO"]]
         tell_moments(Moments(at, act, int(os.environ.get("TIMES", "1"))))

@@ -14,7 +14,6 @@ from askback.records import Sample
 from askback.tokens import Rows
 
 PROMPTS = 24
-MOST_TOKENS = 256  # of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,17 @@ def last_message(prompt: str) -> str:
 
 
 def samples(
-    network: PreTrainedModel, chat: Chat, asked: Sequence[Prompt], ends: Sequence[int]
+    network: PreTrainedModel,
+    chat: Chat,
+    asked: Sequence[Prompt],
+    max_new_tokens: int,
+    ends: Sequence[int],
 ) -> Iterator[Sample]:
     """The model's greedy answer to each prompt."""
     was_training = network.training
     network.eval()
     with attention.switched(network, "sdpa"):
-        replies = generate(network, [p.ids for p in asked], chat.pad_id, MOST_TOKENS, ends)
+        replies = generate(network, [p.ids for p in asked], chat.pad_id, max_new_tokens, ends)
     network.train(was_training)
     for prompt, reply in zip(asked, replies, strict=True):
         said = before_stop(reply, ends)

@@ -30,7 +30,7 @@ from askback.errors import UserError
 from askback.loss import held_out_loss, summed_loss
 from askback.model import Base
 from askback.packs import Pack, bins
-from askback.records import IGNORED, Epoch, Row, TokenRow
+from askback.records import IGNORED, Epoch, Row, Sample, TokenRow
 from askback.tokens import Rows
 from askback.training import adapter, processes, surroundings
 from askback.training.callbacks import Keeping, Progress
@@ -87,12 +87,14 @@ class ConversationTrainer(KeptTrainer):
         saved: Checkpoints,
         voice: Voice,
         half: torch.dtype | None,  # what autocast computes in; none: fp32
+        max_new_tokens: int,  # of an answer at an epoch's end
         args: TrainingArguments,
     ) -> None:
         super().__init__(model=tuned, args=args, train_dataset=rows)
         self.remove_callback(PrinterCallback)
         self.tuned, self.rows, self.held_out, self.order = tuned, rows, held_out, order
         self.saved, self.voice, self.half = saved, voice, half
+        self.max_new_tokens = max_new_tokens
         self.plan = Plan(0, 0)  # until `run` makes one
         self.stop = Stop()
         asked = os.environ.get("ASKBACK_SHARD", "") not in ("", "0")
@@ -283,7 +285,7 @@ class ConversationTrainer(KeptTrainer):
                 raise UserError(
                     f"epoch {epoch}: the held-out loss is {loss}; lower train.learning_rate"
                 )
-            said = list(samples(self.network, self.voice.chat, self.asked, self.voice.ends))
+            said = list(self.samples())
         self.log({"held_out_loss": loss})
         self.say(f"epoch {epoch}: held-out loss {loss:.4f}")
         record = Epoch(epoch, self.state.global_step, loss, kept=False, samples=said)
@@ -291,6 +293,11 @@ class ConversationTrainer(KeptTrainer):
             write = partial(adapter.save, self.tuned, base=self.voice.base)
             self.saved.keep_epoch(record, self.curve(epoch), write)
         processes.wait()
+
+    def samples(self) -> Iterator[Sample]:
+        """What the model says by now to the held-out questions."""
+        chat, ends = self.voice.chat, self.voice.ends
+        return samples(self.network, chat, self.asked, self.max_new_tokens, ends)
 
     def curve(self, epoch: int) -> Curve:
         """The figures of each of the epoch's steps."""
