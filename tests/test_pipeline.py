@@ -165,6 +165,7 @@ def wait_for_checkpoint(project: Project) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("victim", ["dvc", "both", "stage"])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(victim, tokenized, undisturbed, tmp_path):
     project = tokenized.copy(tmp_path / "project")
