@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from askback import attention
@@ -41,13 +41,7 @@ def summed_loss(network: PreTrainedModel, pack: Pack) -> torch.Tensor:
     return head_loss(hidden[0][pack.before], head, pack.wanted)
 
 
-def nothing() -> None:
-    """What is done between packs where nothing has to be."""
-
-
-def held_out_loss(
-    network: PreTrainedModel, rows: Sequence[Row] | Rows, between: Callable[[], None] = nothing
-) -> float:
+def held_out_loss(network: PreTrainedModel, rows: Sequence[Row] | Rows) -> float:
     """The mean loss in nats per supervised token of `rows`, in evaluation mode.
 
     Equal whatever the memory: its packs are always of one size, and summed in one order.
@@ -62,7 +56,6 @@ def held_out_loss(
             pack = Pack.of([rows[number] for number in numbers], network.device)
             total += summed_loss(network, pack).item()
             supervised += len(pack.wanted)
-            between()
     network.train(was_training)
     return total / supervised
 

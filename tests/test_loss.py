@@ -9,7 +9,7 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 from askback import attention
-from askback.loss import HELD_OUT_TOKENS, held_out_loss, lengths, summed_loss
+from askback.loss import held_out_loss, lengths, summed_loss
 from askback.packs import Pack, bins
 from askback.records import IGNORED, Row
 
@@ -177,16 +177,6 @@ def test_the_held_out_loss_of_rows_read_on_demand_is_equal_and_reads_each_once(n
     assert lazy.read == 0
     assert held_out_loss(network, lazy) == held_out_loss(network, ROWS)
     assert lazy.read == len(ROWS)
-
-
-def test_between_packs_what_is_asked_for_is_done(network):
-    """Forty rows of 300 tokens make four packs of thirteen at most."""
-    rows = [row(300, seed) for seed in range(40)]
-    done: list[int] = []
-    held_out_loss(network, rows, between=lambda: done.append(1))
-
-    assert HELD_OUT_TOKENS // 300 == 13
-    assert len(done) == 4
 
 
 @pytest.mark.parametrize("training", [True, False])

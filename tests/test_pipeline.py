@@ -208,6 +208,7 @@ sys.exit(stage.returncode & 0xFF)
 """
 
 
+@pytest.mark.prove
 def test_after_a_kill_a_changed_param_starts_training_over_and_says_why(tokenized, tmp_path):
     project = tokenized.copy(tmp_path / "project")
     process = start(project, "train")

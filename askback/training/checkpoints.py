@@ -149,9 +149,9 @@ def sealing(folder: Path) -> Iterator[Path]:
         with naming(folder):
             yield folder
             seal(folder)
-    except BaseException:
-        files.remove(folder)
-        raise
+    finally:
+        if not (folder / MANIFEST).is_file():
+            files.remove(folder)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from transformers import PreTrainedModel
 NewTokens = Literal["rows", "full"]
 
 
-class RowsEmbedding(Module):
-    """Frozen embeddings, but for the rows of `ids`."""
+class Rows(Module):
+    """A frozen matrix [words, hidden], but for the rows of `ids`."""
 
     ids: Tensor
 
@@ -28,6 +28,10 @@ class RowsEmbedding(Module):
         self.weight = Parameter(weight, requires_grad=False)
         self.rows = rows
         self.register_buffer("ids", ids, persistent=False)
+
+
+class RowsEmbedding(Rows):
+    """Embeddings of such a matrix."""
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """[…, hidden] of […], in the frozen matrix's precision."""
@@ -37,16 +41,8 @@ class RowsEmbedding(Module):
         return out
 
 
-class RowsHead(Module):
-    """A frozen output matrix, but for the rows of `ids`, whose logits are computed in fp32."""
-
-    ids: Tensor
-
-    def __init__(self, weight: Tensor, rows: Parameter, ids: Tensor) -> None:
-        super().__init__()
-        self.weight = Parameter(weight, requires_grad=False)
-        self.rows = rows
-        self.register_buffer("ids", ids, persistent=False)
+class RowsHead(Rows):
+    """The head of such a matrix; the logits of its rows are computed in fp32."""
 
     def forward(self, hidden: Tensor) -> Tensor:
         """[…, words] of […, hidden]; training has `head_loss` instead."""
