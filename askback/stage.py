@@ -45,7 +45,9 @@ def run(main: Callable[..., None], first: bool = True) -> NoReturn:
         sys.exit(halt.exit_code)
     except KeyboardInterrupt:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one follows when dvc got it too
-        print(f"{stage_name(main)}: stopped; what was gained is kept, run again", file=sys.stderr)
+        if first:
+            kept = "stopped; what was gained is kept, run again"
+            print(f"{stage_name(main)}: {kept}", file=sys.stderr)
         sys.exit(WorldError.exit_code)
     except OSError as error:
         if error.errno not in DISK:

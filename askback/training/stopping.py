@@ -35,12 +35,14 @@ class Stop:
 
     @contextmanager
     def later(self) -> Iterator[None]:
-        """Signals wait to be asked for within the block."""
+        """Signals wait to be asked for within the block; one that nobody has asked for ends it."""
         self.at_once = False
         try:
             yield
         finally:
             self.at_once = True
+        if self.asked:
+            raise KeyboardInterrupt
 
     @contextmanager
     def now(self) -> Iterator[None]:

@@ -292,7 +292,8 @@ class ConversationTrainer(KeptTrainer):
         if processes.rank() == 0:
             write = partial(adapter.save, self.tuned, base=self.voice.base)
             self.saved.keep_epoch(record, self.curve(epoch), write)
-        processes.wait()
+        with self.stop.now():
+            processes.wait()
 
     def samples(self) -> Iterator[Sample]:
         """What the model says by now to the held-out questions."""
