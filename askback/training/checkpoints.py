@@ -17,7 +17,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from askback import files
-from askback.errors import UserError
 from askback.home import home
 from askback.records import Epoch
 
@@ -92,9 +91,9 @@ class Checkpoints:
             write(folder)
         if damage := find_damage(new):
             raise OSError(errno.EIO, f"{damage} as soon as it was written", str(new))
-        known = [one for one in self.newest_first() if step(one) <= number]
-        sound = [one for one in known if find_damage(one) is None]
-        for old in sound[KEPT:]:
+        earlier = [one for one in self.newest_first() if step(one) < number]
+        sound = [one for one in earlier if find_damage(one) is None]
+        for old in sound[KEPT - 1 :]:
             files.remove(old)
 
     def checkpoint(self, number: int) -> Path:
@@ -216,16 +215,9 @@ def find_damaged_file(
 
 
 def chosen(epochs: list[Epoch], keep: str | int) -> Epoch:
-    """The epoch that `train.keep` asks for: of `best` and `all` that with the lowest held-out loss.
-
-    Raises UserError where there is no such epoch.
-    """
+    """The epoch that `train.keep` asks for: of `best`, `all` the one with the lowest loss."""
     if keep == "last":
         return epochs[-1]
     if isinstance(keep, int):
-        if keep > len(epochs):
-            raise UserError(
-                f"params.yaml: train.keep: there is no epoch {keep}, train.epochs is {len(epochs)}"
-            )
         return epochs[keep - 1]
     return min(epochs, key=lambda epoch: epoch.held_out_loss)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
 
 import torch
 from transformers import PreTrainedModel
@@ -56,17 +55,12 @@ def loss(network: PreTrainedModel, *rows: Row) -> float:
 def plain_loss(network: PreTrainedModel, row: Row) -> float:
     """The same of one row as transformers computes it: its own attention, all logits."""
     labels = torch.tensor(row.labels[1:], device=network.device)
-    with plainly(network):
+    with attention.switched(network, "sdpa"):
         ids = torch.tensor([row.ids], device=network.device)
         logits = network(input_ids=ids, use_cache=False).logits[0, :-1].float()
     return torch.nn.functional.cross_entropy(
         logits, labels, ignore_index=IGNORED, reduction="sum"
     ).item()
-
-
-def plainly(network: PreTrainedModel) -> AbstractContextManager[None]:
-    """Has the network attend as transformers does, for the block."""
-    return attention.switched(network, "sdpa")
 
 
 def refuse_unequal(one: float, other: float, tolerance: float, what: str) -> None:

@@ -223,9 +223,9 @@ class ConversationTrainer(KeptTrainer):
         digest = blake2b(place.encode(), digest_size=8).digest()
         torch.manual_seed(int.from_bytes(digest, "big", signed=True))
 
-    def learned(self) -> list[torch.nn.Parameter]:
+    def learned(self) -> list[Tensor]:
         """The parameters that are trained."""
-        return [p for p in self.tuned.parameters() if p.requires_grad]
+        return list(adapter.trained(self.tuned).values())
 
     def forget_gradients(self) -> None:
         """Drops what the step has computed."""
