@@ -1,8 +1,11 @@
-"""Which language a text is in."""
+"""Which language a text is in, and which scripts do without spaces."""
 
+import re
 import threading
 
 ENOUGH = 20000  # characters; more make the answer no better
+# Scripts that are written without spaces.
+CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 CHINESE = {"wuu", "yue", "nan", "lzh"}  # languages of China, all of which are written alike
 
 

@@ -30,7 +30,8 @@ from askback.lock import locked
 from askback.model import Precision, Quantize
 from askback.params import Section, load
 from askback.stage import In, Out, run
-from askback.tokens import MANIFEST, Counts, Rows
+from askback.tokens import MANIFEST, Rows
+from askback.training.advice import tell_exposures, warn_of_rate
 from askback.training.lora import LoraParams
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from askback.training.checkpoints import Checkpoints
     from askback.training.trainer import ConversationTrainer
 
-MANY_EXPOSURES = 6  # of an answer; beyond, a model tends to recite it
-RSLORA_RATE = 5e-5  # at alpha 16 and r 64 rsLoRA's scale is eight times LoRA's: 2e-4 diverges
 SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
@@ -64,33 +63,6 @@ class TrainParams(Section):
     seed: int
 
 
-def exposures(counts: Counts, epochs: int) -> float:
-    """How often a run shows the model each answer, in the mean: once an epoch for each question."""
-    return epochs * counts.rows / counts.answers
-
-
-def tell_exposures(counts: Counts, epochs: int) -> None:
-    """Says how often each answer is seen, and warns where the model will rather recite it."""
-    times = exposures(counts, epochs)
-    print(f"train: {epochs} epochs show each answer {times:g} times", file=sys.stderr)
-    if times > MANY_EXPOSURES:
-        print(
-            f"train: warning: more than {MANY_EXPOSURES} times teaches to recite; make "
-            "train.epochs or questions.per_passage smaller",
-            file=sys.stderr,
-        )
-
-
-def warn_of_rate(params: TrainParams) -> None:
-    """Warns where rsLoRA's larger scale meets a rate that was meant for LoRA's."""
-    if params.lora.rslora and params.learning_rate * params.lora.alpha / 16 > RSLORA_RATE:
-        print(
-            f"train: warning: with rslora at alpha {params.lora.alpha} a learning_rate of "
-            f"{params.learning_rate:g} is likely to diverge; try {RSLORA_RATE:g} or lower",
-            file=sys.stderr,
-        )
-
-
 def refuse(params: TrainParams, held_out: Rows) -> None:
     """Raises UserError for what would only fail once everything is trained."""
     if isinstance(params.keep, int) and params.keep > params.epochs:
@@ -100,20 +72,6 @@ def refuse(params: TrainParams, held_out: Rows) -> None:
         )
     if not held_out.counts.supervised:
         raise UserError("nothing held out is supervised; raise chatml.held_out or add documents")
-
-
-def reporters() -> list[str]:
-    """Where Trainer reports to, as ASKBACK_REPORT_TO names it; UserError where it cannot."""
-    from transformers.integrations.integration_utils import get_reporting_integration_callbacks
-
-    names = os.environ.get("ASKBACK_REPORT_TO", "none").replace(",", " ").split()
-    asked = [name for name in names if name != "none"]
-    try:
-        for callback in get_reporting_integration_callbacks(asked):
-            callback()
-    except (ValueError, RuntimeError, ImportError) as error:
-        raise UserError(f"ASKBACK_REPORT_TO={' '.join(asked)}: {error}") from None
-    return asked
 
 
 def ingredients(tokens: Path, base: Path, params: TrainParams) -> dict[str, object]:
@@ -142,6 +100,8 @@ def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
     import torch
     from transformers import TrainingArguments
 
+    from askback.training.callbacks import reporters
+
     cuda = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
@@ -169,7 +129,7 @@ def arguments(params: TrainParams, folder: Path) -> TrainingArguments:
 def main(tokens: In, base: In, adapter: Out, epochs: Out, curves: Out, ledger: Ledger) -> None:
     """Trains, or goes on training, and hands on the epoch that is to be kept."""
     params = load("train", TrainParams)
-    warn_of_rate(params)
+    warn_of_rate(params.lora, params.learning_rate)
     prepare()
     from askback.training import processes
     from askback.training.checkpoints import Checkpoints

@@ -292,8 +292,11 @@ def weights(folder: Path) -> str:
     return files.sha256(folder / "adapter" / adapter.WEIGHTS)
 
 
-def test_a_run_is_equal_to_the_bit_again_and_when_it_is_killed_between(tmp_path: Path) -> None:
-    one = workplace(tmp_path / "one")
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_run_is_equal_to_the_bit_again_and_when_it_is_killed_between(
+    tmp_path: Path, precision: str
+) -> None:
+    one = workplace(tmp_path / "one", precision=precision)
     other, killed = copied(one, "other"), copied(one, "killed")
     settings = {"ASKBACK_DETERMINISTIC": "1", "ASKBACK_CHECKPOINT_MINUTES": "0"}
     done(one, **settings)

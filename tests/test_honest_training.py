@@ -20,6 +20,8 @@ from askback.chat import Chat
 from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.records import IGNORED, Epoch, TokenRow
+from askback.training import advice
+from askback.training.lora import LoraParams
 from askback.training.order import Order
 from askback.training.samples import PROMPTS
 from stages import train
@@ -299,7 +301,7 @@ def test_a_rate_that_is_meant_for_lora_is_warned_of_with_rslora(
     capsys: pytest.CaptureFixture[str], rslora: bool, rate: float, alpha: int, warned: bool
 ) -> None:
     lora = LORA | {"rslora": rslora, "alpha": alpha}
-    train.warn_of_rate(params(learning_rate=rate, lora=lora))
+    advice.warn_of_rate(LoraParams.model_validate(lora), rate)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == warned
     assert all("rslora" in line and f"{rate:g}" in line and "diverge" in line for line in told)

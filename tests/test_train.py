@@ -15,6 +15,7 @@ from askback.chat import Chat
 from askback.errors import UserError
 from askback.ledger import Ledger
 from askback.records import Message, TokenRow
+from askback.training import advice
 from stages import train
 from tests.bases import TEXT, write_base
 from tests.test_base import adopted
@@ -146,12 +147,12 @@ def test_a_run_says_how_often_it_shows_each_answer_and_warns_where_that_is_often
 ) -> None:
     """Ten rows have two answers: five questions each, over three epochs."""
     counts = tokens.Rows(Path("tokens/train.arrow")).counts
-    assert train.exposures(counts, epochs=3) == 15.0
-    train.tell_exposures(counts, epochs=3)
+    assert advice.exposures(counts, epochs=3) == 15.0
+    advice.tell_exposures(counts, epochs=3)
     told = capsys.readouterr().err
     assert "3 epochs show each answer 15 times" in told
     assert "warning: more than 6 times" in told
-    train.tell_exposures(replace(counts, rows=2), epochs=6)
+    advice.tell_exposures(replace(counts, rows=2), epochs=6)
     assert capsys.readouterr().err == "train: 6 epochs show each answer 6 times\n"
 
 

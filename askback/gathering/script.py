@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from askback import gutenberg
 from askback.gathering.speakers import is_name, known, same
 from askback.gathering.transcript import Turn, file_text
-from askback.reading import gutenberg
-from askback.reading.letters import CJK
+from askback.language import CJK
 
 SHORT = r"(?:(?i:mrs?|ms|mme|dr|st|prof|capt|col|gen|lt|sgt|rev)\. ?)?"  # before a name
 BRACKET = r"\[[^\[\]]*+\]|\([^()]*+\)"

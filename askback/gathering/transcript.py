@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from askback.encoding import decoded
 from askback.errors import UserError
 from askback.gathering.fields import CLIP, Fields, find, needed, needed_text, text
 from askback.gathering.rows import Row, RowError
 from askback.gathering.speakers import same
-from askback.reading.encoding import decoded
 from askback.records import Message
 
 TITLE = ("title", "episode")

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
+from askback.language import CJK
 from askback.reading.account import Account, count
 from askback.reading.blocks import Block
 from askback.reading.headings import CHAPTER_LABEL, CONTENTS, INDEX, NOTES
-from askback.reading.letters import CJK
 from askback.reading.notes import ENDNOTE_LABEL, take_endnote_calls
 from askback.reading.pages import RAISED
 from askback.records import Ids, Paragraph

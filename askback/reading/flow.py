@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
-from askback.reading import elements, gutenberg
+from askback import gutenberg
+from askback.language import CJK
+from askback.reading import elements
 from askback.reading.account import Account, Bucket, count
 from askback.reading.blocks import Block
 from askback.reading.elements import BLOCKS, CELLS, HEADINGS, name, string
-from askback.reading.letters import CJK, clean
+from askback.reading.letters import clean
 from askback.records import Kind
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Flow:
             called = self.places.get(place, 0)
             if called > caller and self.blocks[called].kind in ("para", "quote", "list"):
                 self.blocks[called].kind = "note"
-        return gutenberg.unwrapped(list(stanzas_of_lines(self.blocks)))
+        return unwrapped(list(stanzas_of_lines(self.blocks)))
 
     def walk(self, element: Element, outer: Place) -> None:
         """Writes or leaves out what is in `element`; there is nothing in a comment."""
@@ -248,3 +250,11 @@ def stanzas_of_lines(blocks: list[Block]) -> Iterator[Block]:
         if is_lone:
             members = [replace(members[0], text="\n".join(member.text for member in members))]
         yield from members
+
+
+def unwrapped(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, with what the library wraps around the book as junk."""
+    lines = [line for block in blocks for line in (block.text, "")]
+    start, end = ((line + 1) // 2 for line in gutenberg.bounds(lines))
+    around = [replace(block, kind="junk") for block in [*blocks[:start], *blocks[end:]]]
+    return [*around[:start], *blocks[start:end], *around[start:]]

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from askback.encoding import decoded
 from askback.errors import UserError
+from askback.gutenberg import bare
 from askback.language import language_of
 from askback.reading.account import Account
 from askback.reading.blocks import Block, Text
 from askback.reading.elements import attribute, parse_html, string, two_letters
-from askback.reading.encoding import decoded
 from askback.reading.flow import Flow, Place
-from askback.reading.gutenberg import bare
 from askback.reading.letters import clean
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from askback.reading.letters import CJK
+from askback.language import CJK
 from askback.reading.pages import Line
 from askback.reading.setting import NEAR, Setting, aligned, begins_paragraph, full
 

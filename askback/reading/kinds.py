@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
+from askback.language import CJK
 from askback.reading.headings import NUMBERED_TITLE, is_named
-from askback.reading.letters import CJK
 from askback.reading.pages import Line
 from askback.reading.setting import ENDED, Setting, begins_paragraph
 from askback.records import Kind

@@ -18,8 +18,6 @@ NEVER_PRINTED: dict[Bucket, re.Pattern[str]] = {
     "unreadable": re.compile("[\ue000-\uf8ff]"),  # a font's own signs, which no other font has
 }
 HYPHENS = ("-", "‐", "\u00ad")
-# Scripts that are written without spaces.
-CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 # UTF-8 that was read as another encoding: a letter with an accent, then a sign that no word has.
 MOJIBAKE = re.compile("[ÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛâãäåæçèéêëìíîïðГРС][\u0080-\u00bf–-™Œœ€ƒˆ˜Šš]")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from askback.encoding import decoded
 from askback.errors import UserError
 from askback.language import ENOUGH, language_of
 from askback.reading.account import Account, count
 from askback.reading.blocks import Block, Text
 from askback.reading.elements import HEADINGS, two_letters
-from askback.reading.encoding import decoded
 from askback.reading.flow import BREAK, SHORT, SPACES, Flow, Place
 from askback.reading.html import parsed, plain
 from askback.reading.letters import clean

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from askback.language import CJK
 from askback.reading.account import Account
 from askback.reading.blocks import Block
-from askback.reading.letters import CJK
 from askback.reading.pages import RAISED, Line
 from askback.reading.words import MARK
 

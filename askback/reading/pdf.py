@@ -11,12 +11,11 @@ from pathlib import Path
 
 from askback import sandbox
 from askback.errors import UserError
-from askback.language import ENOUGH, getting_ready, language_of
+from askback.language import CJK, ENOUGH, getting_ready, language_of
 from askback.reading import furniture, grouping, hidden, layout, pages, pictures
 from askback.reading.account import Account, count
 from askback.reading.blocks import Block, Text
 from askback.reading.hidden import Hidden
-from askback.reading.letters import CJK
 from askback.reading.pages import Page, Pdf
 from askback.reading.parts import parts
 from askback.reading.spelling import Spelling

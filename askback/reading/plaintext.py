@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from askback import gutenberg
+from askback.encoding import decoded
 from askback.errors import UserError
 from askback.language import ENOUGH, language_of
-from askback.reading import gutenberg
+from askback.reading import brackets
 from askback.reading.account import Account, count
 from askback.reading.blocks import Block, Text
-from askback.reading.encoding import decoded
 from askback.reading.letters import clean
 from askback.reading.spelling import Spelling
 from askback.reading.wrapping import (
@@ -79,8 +80,16 @@ def blocks(lines: Sequence[Line], language: str, account: Account) -> list[Block
         if (found := text(kind, part, spelling, account))
     ]
     if layout.width:
-        gutenberg.take_italics(result, account)
-    return gutenberg.marked(result, account)
+        take_italics(result, account)
+    return brackets.marked(result, account)
+
+
+def take_italics(blocks: Iterable[Block], account: Account) -> None:
+    """Takes the underscores that stand for italics out of the blocks."""
+    for block in blocks:
+        if "_" in block.text:
+            block.text, pairs = gutenberg.ITALICS.subn(r"\1", block.text)
+            account.leave_out("markup", "__" * pairs)
 
 
 def parts(group: list[Line], space: int, layout: Layout) -> Iterator[tuple[Kind, list[Line]]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from askback.reading.letters import CJK
+from askback.language import CJK
 from askback.reading.pages import Line
 
 NEAR = 1.5  # points; rows whose left ends differ less are aligned

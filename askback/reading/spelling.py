@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
+from askback.language import CJK
 from askback.reading.account import Account
-from askback.reading.letters import CJK, HYPHENS
+from askback.reading.letters import HYPHENS
 from askback.reading.wordlist import words_of
 
 LETTERS = re.compile(r"[^\W\d_]+")

@@ -5,7 +5,8 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
-from askback.reading.letters import CJK, HYPHENS
+from askback.language import CJK
+from askback.reading.letters import HYPHENS
 
 SIGN = r"\d{1,3}|[*†‡§¶]+|[①-⑳]"
 MARK = re.compile(rf"[(\[〔]?({SIGN})[)\]〕]?")  # what calls a note

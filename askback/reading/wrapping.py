@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from askback.reading.letters import CJK
+from askback.language import CJK
 
 WRAPPED = 100  # columns; who wraps lines by hand wraps them sooner
 TAB = 8  # columns

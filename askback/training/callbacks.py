@@ -1,4 +1,4 @@
-"""What is done around Trainer's steps: checkpoints, the ends of epochs, lines of progress."""
+"""What is done around Trainer's steps: checkpoints, ends of epochs, progress, others' reports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from askback.errors import UserError
 from askback.training import processes
@@ -94,3 +95,15 @@ def minutes() -> float:
     if not found >= 0:
         raise UserError(f"ASKBACK_CHECKPOINT_MINUTES={text}: not a number of minutes")
     return found
+
+
+def reporters() -> list[str]:
+    """Where Trainer reports to, as ASKBACK_REPORT_TO names it; UserError where it cannot."""
+    names = os.environ.get("ASKBACK_REPORT_TO", "none").replace(",", " ").split()
+    asked = [name for name in names if name != "none"]
+    try:
+        for callback in get_reporting_integration_callbacks(asked):
+            callback()
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise UserError(f"ASKBACK_REPORT_TO={' '.join(asked)}: {error}") from None
+    return asked
