@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from askback.check import sections
 from tests import small_run
 from tests.small_run import ROOT, run
-from tests.speed import least
+from tests.speed import least_of_two, python
 
 PARAMS = (ROOT / "params.yaml").read_text("utf-8")
 
@@ -81,12 +80,11 @@ def test_every_section_of_params_has_a_class_and_the_other_way_round() -> None:
 
 
 def test_checking_takes_less_than_a_second() -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        run(ROOT, "askback.cli", "check")
-        return time.perf_counter() - start
-
-    assert least(seconds, 1.0) < 1.0
+    """On a slow or busy machine: less than ten times what importing pydantic takes."""
+    ours, floor = least_of_two(
+        lambda: python("-m", "askback.cli", "check"), lambda: python("-c", "import pydantic"), 10, 1
+    )
+    assert ours < max(1.0, 10 * floor)
 
 
 def on_a_terminal(folder: Path, **more: str) -> str:

@@ -17,6 +17,7 @@ from askback.asking.filters import Fault, Filter, again, fault, question
 from askback.asking.replies import Verdict
 from askback.records import Passage
 from tests.asked import questions
+from tests.speed import least
 
 ALL = list(get_args(Filter))
 SHOP = (
@@ -376,10 +377,14 @@ def test_telling_the_language_costs_half_a_second_once() -> None:
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert output.stdout == b"[]\n"
     fault("Why did you choose that work in those days?", passage(), ALL)
-    start = time.process_time()
-    for _ in range(100):
-        fault("Why did you choose that work in those days?", passage(), ALL)
-    assert time.process_time() - start < 0.5
+
+    def seconds() -> float:
+        start = time.process_time()
+        for _ in range(100):
+            fault("Why did you choose that work in those days?", passage(), ALL)
+        return time.process_time() - start
+
+    assert least(seconds, 0.5) < 0.5
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from askback.asking.judge import MOST, Judgement, parse
+from tests.speed import least
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,9 @@ def test_control_and_unseen_characters_are_out_of_a_reason() -> None:
 
 @pytest.mark.parametrize("unit", ["yes ", "no\n", "* ", "(", "verdict ", " ", "> "])
 def test_a_hostile_reply_is_read_at_once(unit: str) -> None:
-    start = time.process_time()
-    parse((unit * (1 << 20))[: 1 << 20])
-    assert time.process_time() - start < 2
+    def seconds() -> float:
+        start = time.process_time()
+        parse((unit * (1 << 20))[: 1 << 20])
+        return time.process_time() - start
+
+    assert least(seconds, 2) < 2

@@ -15,6 +15,7 @@ import pytest
 from askback import conversations, files, tokens
 from askback.chat import Chat
 from askback.records import Exchange, Paragraph, Passage
+from tests import speed
 from tests.project import SMALL, Project, environment, ran
 from tests.speed import least_of_two
 
@@ -265,24 +266,15 @@ def test_a_data_stage_starts_in_under_a_third_of_a_second_and_without_torch(name
     """On a slow or busy machine: in under 1.75 times what all stages have in common."""
     stage = f"import stages.{name}"
     common = "import askback.stage, askback.params, askback.ledger, askback.records"
-    ours, floor = least_of_two(lambda: time_to_start(stage), lambda: time_to_start(common), 1.75)
+    ours, floor = least_of_two(
+        lambda: speed.python("-c", stage), lambda: speed.python("-c", common), 1.75, limit=0.3
+    )
     assert ours < max(0.3, 1.75 * floor)
-    loaded = python(f"{stage}, sys; print(*sys.modules)").split()
-    assert not {"torch", "transformers"} & set(loaded)
-
-
-def time_to_start(code: str) -> float:
-    """Seconds that a new interpreter takes to run `code`."""
-    started = time.perf_counter()
-    python(code)
-    return time.perf_counter() - started
-
-
-def python(code: str) -> str:
-    """What a new interpreter prints."""
-    root = Path(__file__).parents[1]
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", f"{stage}, sys; print(*sys.modules)"],
+        cwd=speed.ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not {"torch", "transformers"} & set(told.stdout.split())
 
 
 def test_a_run_that_does_nothing_costs_at_most_a_third_more_than_empty_stages(finished, tmp_path):

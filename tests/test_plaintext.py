@@ -9,6 +9,7 @@ from askback.errors import UserError
 from askback.reading import plaintext
 from askback.reading.account import Account, count
 from askback.reading.blocks import Text
+from tests.speed import least
 
 
 def read(
@@ -298,6 +299,11 @@ def test_a_book_of_five_megabytes_takes_less_than_two_seconds(tmp_path: Path) ->
     """Measured on a tenth of it, with four times as long for a busy machine."""
     content = "\n\n".join([f"{PROSE} {number}" for number in range(6000)])
     read(tmp_path, PROSE)  # loads what is loaded once
-    start = time.process_time()
-    assert len(read(tmp_path, content).blocks) == 6000
-    assert time.process_time() - start < 4 * 2.0 / 10
+
+    def seconds() -> float:
+        start = time.process_time()
+        assert len(read(tmp_path, content).blocks) == 6000
+        return time.process_time() - start
+
+    limit = 4 * 2.0 / 10
+    assert least(seconds, limit) < limit
