@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from askback.packs import Pack
 
 NAME = "askback_packs"
+LARGEST_HEAD = 256  # of FlashAttention
 
 
 @contextmanager
@@ -58,9 +59,17 @@ def attend(
 
     if attention_mask is not None:
         raise ValueError("a pack has edges and no mask")
-    flash = query.is_cuda and query.dtype in (torch.bfloat16, torch.float16)
-    attention = varying_lengths if flash else one_by_one
+    card = torch.cuda.get_device_capability(query.device) if query.is_cuda else (0, 0)
+    attention = varying_lengths if has_kernel(card, query.dtype, query.shape[-1]) else one_by_one
     return attention(query, key, value, pack, scaling, sliding_window), None
+
+
+def has_kernel(card: tuple[int, int], dtype: torch.dtype, size: int) -> bool:
+    """Whether FlashAttention works on heads of `size`: in half precision, from Ampere (8.0) on."""
+    import torch
+
+    half = dtype in (torch.bfloat16, torch.float16)
+    return card >= (8, 0) and half and size <= LARGEST_HEAD
 
 
 def varying_lengths(

@@ -144,3 +144,21 @@ def test_transformers_builds_no_mask_for_a_pack(network, monkeypatch: pytest.Mon
     with attention.of_packs(network):
         network.base_model(input_ids=one.ids, position_ids=one.positions, use_cache=False, pack=one)
     assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("card", "dtype", "size", "there"),
+    [
+        ((8, 0), torch.bfloat16, 128, True),
+        ((8, 6), torch.float16, 256, True),
+        ((12, 0), torch.bfloat16, 64, True),
+        ((7, 5), torch.float16, 128, False),  # Turing, of which there are cards of 24 GB
+        ((8, 0), torch.float32, 128, False),
+        ((9, 0), torch.bfloat16, 512, False),
+        ((0, 0), torch.bfloat16, 128, False),  # no card
+    ],
+)
+def test_the_kernel_is_used_on_cards_and_heads_that_it_works_on(
+    card: tuple[int, int], dtype: torch.dtype, size: int, there: bool
+) -> None:
+    assert attention.has_kernel(card, dtype, size) == there

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -76,7 +76,8 @@ def mistral(
 
 def error(found: Tensor, expected: Tensor) -> float:
     """The norm of the difference over the norm of what it should be."""
-    return float((found.float() - expected).norm() / expected.norm())
+    found, expected = found.detach().float(), expected.detach()
+    return float((found - expected).norm() / expected.norm())
 
 
 @pytest.fixture(autouse=True)
@@ -88,32 +89,43 @@ def _memory_given_back() -> Iterator[None]:
 
 
 def attended(states: list[Tensor], pack: Pack, window: int | None) -> Tensor:
-    """Ours over the pack: the card's kernel in bf16, each conversation by itself in fp32."""
+    """Ours over the pack: the card's kernel in half precision, each conversation alone in fp32."""
     query, key, value = states
     return attention.attend(
         torch.nn.Module(), query, key, value, None, pack=pack, scaling=0.125, sliding_window=window
     )[0]
 
 
+def alone(states: list[Tensor], pack: Pack, window: int | None) -> Tensor:
+    """Each conversation alone, as on a card that is older than the kernel."""
+    query, key, value = states
+    return attention.one_by_one(query, key, value, pack, 0.125, window)
+
+
+@pytest.mark.parametrize("attend", [attended, alone])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @pytest.mark.parametrize("window", [None, 2, 64, 1000])
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_the_cards_kernel_attends_as_each_conversation_by_itself_in_fp32(
-    heads: int, window: int | None
+def test_in_half_precision_packs_attend_as_each_conversation_by_itself_in_fp32(
+    heads: int,
+    window: int | None,
+    dtype: torch.dtype,
+    attend: Callable[[list[Tensor], Pack, int | None], Tensor],
 ) -> None:
     lengths = [5, 1, 200, 64, 130]
     pack = Pack.of([Row([1] * length, [1] * length) for length in lengths], "cuda")
     torch.manual_seed(0)
     shapes = [(1, h, sum(lengths), 64) for h in (4, heads, heads)]
-    half = [torch.randn(s, device="cuda").bfloat16().requires_grad_() for s in shapes]
+    half = [torch.randn(s, device="cuda").to(dtype).requires_grad_() for s in shapes]
     whole = [tensor.detach().float().requires_grad_() for tensor in half]
-    found, expected = (attended(tensors, pack, window) for tensors in (half, whole))
-    assert (found.dtype, expected.dtype) == (torch.bfloat16, torch.float32)
+    found, expected = attend(half, pack, window), attended(whole, pack, window)
+    assert (found.dtype, expected.dtype) == (dtype, torch.float32)
     assert found.shape == expected.shape
     assert error(found, expected) < 1e-2
-    slope = torch.randn_like(expected).bfloat16()
+    slope = torch.randn_like(expected).to(dtype)
     slopes = torch.autograd.grad(found, half, slope)
     exact = torch.autograd.grad(expected, whole, slope.float())
-    assert max(map(error, slopes, exact)) < 2e-2  # two bf16 roundings more
+    assert max(map(error, slopes, exact)) < 2e-2  # two roundings more
 
 
 @dataclass(frozen=True)
