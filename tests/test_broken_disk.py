@@ -14,6 +14,7 @@ from tests.bad_disk import Fault, Runs, runs
 from tests.call_log import request_hash
 from tests.endpoint import Endpoint
 from tests.inquiries import Inquiry
+from tests.speed import SLACK
 
 CONCURRENCY = 8
 LATE = 0.1  # seconds in which a call that was about to go out may do so, on a busy machine
@@ -132,9 +133,6 @@ def fill(disk: Path) -> Path:
         while True:
             file.write(bytes(4096))
     return path
-
-
-SLACK = 0.15  # seconds that a process may wait for one of two cores that other tests use as well
 
 
 def power_cut(folder: Path, seed: int, tail: str) -> int:
