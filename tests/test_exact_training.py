@@ -61,6 +61,7 @@ def check_kill(work: Workplace, moment: str, minutes: str, processes: int = 1) -
     assert -9 in killed.ends(), killed.said
     again = work.run(processes, **env)
     assert work.made == undisturbed(processes).made, again
+    assert "no longer equal" not in again
 
 
 @pytest.mark.parametrize(("moment", "minutes"), KILLS)
@@ -206,6 +207,25 @@ def test_a_run_learns_the_same_in_other_packs_and_processes(place, processes, pa
 def test_a_run_learns_the_same_in_all_packs_and_processes(place, processes, packs):
     work = place(dropout=0)
     work.run(processes, TOKENS=PACKS[packs])
+    check_close(work, undisturbed(dropout=0))
+
+
+@pytest.mark.parametrize(
+    ("processes", "env", "told"),
+    [
+        (1, {"TOKENS": PACKS["one"]}, "plan's tokens was 100, is 4096"),
+        (1, {"THREADS": "2"}, "threads was 1, is 2"),
+        (2, {}, "processes was 1, is 2"),
+    ],
+)
+def test_a_run_that_goes_on_in_other_surroundings_says_so_and_learns_the_same(
+    place, processes, env, told
+):
+    work = place(dropout=0)
+    work.start(AT="pack 5.1", DO="kill", ASKBACK_CHECKPOINT_MINUTES=EACH).ends()
+    said = work.run(processes, **env)
+    assert "going on from step 4" in said
+    assert f"no longer equal to the bit: {told}" in said
     check_close(work, undisturbed(dropout=0))
 
 

@@ -395,7 +395,7 @@ def prepare() -> None:
 
     from askback.training import plan
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("THREADS", "1")))
     plan.CPU_TOKENS = int(os.environ.get("TOKENS", "100"))
     if at := os.environ.get("AT"):
         act = ACTS[os.environ["DO"]]

@@ -26,10 +26,17 @@ def write(folder: Path, plan: Plan) -> None:
 
 def found(plan: Plan) -> dict[str, object]:
     """Plan, processes, device and versions, by name."""
-    card = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
     plans = {f"plan's {name}": value for name, value in asdict(plan).items()}
     libraries = {name: version(name) for name in LIBRARIES}
-    return {**plans, "processes": processes.count(), "device": card, **libraries}
+    return {**plans, "processes": processes.count(), **device(), **libraries}
+
+
+def device() -> dict[str, object]:
+    """What computes: the card; without one, which instructions, and how many threads share sums."""
+    if torch.cuda.is_available():
+        return {"device": torch.cuda.get_device_name()}
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return {"device": f"{platform.machine()} {instructions}", "threads": torch.get_num_threads()}
 
 
 def differences(folder: Path, plan: Plan) -> Iterator[str]:
