@@ -105,6 +105,13 @@ def test_a_stage_reads_and_writes_the_paths_of_its_command_line_and_exits_0(fold
     assert (folder.path / "out").read_text() == "new"
 
 
+def test_threads_that_wait_for_one_another_soon_sleep_unless_the_user_has_it_otherwise(folder):
+    folder.write("print(os.environ['GOMP_SPINCOUNT'])")
+    assert folder.run().stdout == "3000\n"
+    with folder.start(COPY + PATHS, GOMP_SPINCOUNT="0") as process:
+        assert line(process.stdout) == "0\n"
+
+
 def test_the_ledger_is_saved_where_the_command_line_says(folder):
     folder.write("list(ledger.sort(['a', Dropped('b', 'short', '1'), 'c']))")
     ended = folder.run(*PATHS, "--metrics", "m/copy.json", "--dropped", "d/copy.jsonl")
