@@ -17,7 +17,6 @@ from askback.chat import Chat
 from askback.records import Exchange, Paragraph, Passage
 from tests import speed
 from tests.project import SMALL, Project, environment, ran
-from tests.speed import least_of_two
 
 DATA_STAGES = ["extract", "segment", "questions", "chatml", "tokenize"]
 FROM_TRAIN = ["train", "merge", "evaluate", "report", "gate"]
@@ -266,7 +265,7 @@ def test_a_data_stage_starts_in_under_a_third_of_a_second_and_without_torch(name
     """On a slow or busy machine: in under 1.75 times what all stages have in common."""
     stage = f"import stages.{name}"
     common = "import askback.stage, askback.params, askback.ledger, askback.records"
-    ours, floor = least_of_two(
+    ours, floor = speed.least_of_two(
         lambda: speed.python("-c", stage), lambda: speed.python("-c", common), 1.75, limit=0.3
     )
     assert ours < max(0.3, 1.75 * floor)
@@ -286,7 +285,7 @@ def test_a_run_that_does_nothing_costs_at_most_a_third_more_than_empty_stages(fi
         project.dvc("repro")
         return time.perf_counter() - started
 
-    ours, floor = least_of_two(lambda: seconds(finished), lambda: seconds(empty), 1.3)
+    ours, floor = speed.least_of_two(lambda: seconds(finished), lambda: seconds(empty), 1.3)
     assert ours <= 1.3 * floor
 
 
