@@ -18,12 +18,12 @@ SLACK = 0.15  # seconds that a process may wait for one of two cores that other 
 
 def least(seconds: Callable[[], float], limit: float, tries: int = TRIES) -> float:
     """The first time under the limit, or the least of so many."""
-    least = float("inf")
+    best = float("inf")
     for _ in range(tries):
-        least = min(least, seconds())
-        if least < limit:
+        best = min(best, seconds())
+        if best < limit:
             break
-    return least
+    return best
 
 
 def least_of_two(

@@ -19,11 +19,12 @@ from tests import speed
 from tests.project import SMALL, Project, environment, ran
 
 DATA_STAGES = ["extract", "segment", "questions", "chatml", "tokenize"]
-FROM_TRAIN = ["train", "merge", "evaluate", "report", "gate"]
 CHANGES = [
-    (["limits.loss_ratio=8.5"], ["gate"]),
-    (["report.conversations=2"], ["report"]),
-    (["train.learning_rate=0.0005", "merge.into=nf4"], FROM_TRAIN),
+    ("limits.loss_ratio", "8.5", ["gate"]),
+    ("report.conversations", "2", ["report"]),
+    ("evaluate.prompts", "3", ["evaluate", "report", "gate"]),
+    ("merge.into", "nf4", ["merge", "evaluate", "report", "gate"]),
+    ("train.learning_rate", "0.0005", ["train", "merge", "evaluate", "report", "gate"]),
 ]
 
 
@@ -73,9 +74,9 @@ def test_a_second_run_runs_nothing_and_status_is_clean(finished):
 
 def test_an_experiment_runs_what_the_changed_param_touches_and_nothing_else(finished, tmp_path):
     project = finished.copy(tmp_path / "project")
-    for changes, stages in CHANGES:
-        result = project.dvc("exp", "run", *(f"--set-param={change}" for change in changes))
-        assert ran(result.stdout) == stages, changes
+    for leaf, value, stages in CHANGES:
+        result = project.dvc("exp", "run", "-S", f"{leaf}={value}")
+        assert ran(result.stdout) == stages, leaf
         project.run("git", "checkout", "-q", "params.yaml")
         project.run("git", "stash", "-q")
         project.dvc("checkout", "-q")
